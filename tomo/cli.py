@@ -1,0 +1,44 @@
+"""The command line: `tomo COMMAND`, one module per command, and one line for every mistake of the user's."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import typer
+
+from data_gen.survey import SurveyError
+from tomo import __version__
+from tomo.generate import generate
+from tomo.info import info
+
+app = typer.Typer(
+    help="Seismic tomography: generate surveys, train networks with Adam or SQGN, evaluate them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for command in (generate, info):
+    app.command()(command)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        print(f"tomo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True)) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; a mistake of the user's is one line on stderr and exit status 2."""
+    try:
+        app()
+    except (SurveyError,) as error:
+        print(f"tomo: {error}", file=sys.stderr)
+        sys.exit(2)
