@@ -1,0 +1,5 @@
+"""Random earth models: folded, faulted sediment layers, water, and salt."""
+
+from data_gen.geology.model import EarthModel, History, build, draw_history, random_model
+
+__all__ = ["EarthModel", "History", "build", "draw_history", "random_model"]
