@@ -1,4 +1,4 @@
-"""Salt drag: rising salt lifts and thins the layers above, turns up those at its flanks, and leaves a moat."""
+"""Drag: rising salt lifts and thins the layers above, turns up those at its flanks and leaves a moat."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from data_gen.geology.section import Section
 
 @dataclass(frozen=True)
 class Drag:
-    """Layers touching the salt were lifted by `lift` [m], fading over `reach` [m]; beyond, they sank by `moat`."""
+    """Layers at the salt were lifted by `lift` [m], fading over `reach` [m]; beyond they sank by `moat`."""
 
     lift: float
     reach: float

@@ -24,7 +24,7 @@ def draw_folds(rng: np.random.Generator, section: Section) -> Folds:
     height, width = section.height, section.width
     amplitude = height * 0.12 * rng.beta(1.3, 2.0)
     return Folds(
-        waves=draw_waves(rng, int(rng.integers(1, 5)), amplitude, (0.4 * width, 2 * width)),
+        waves=draw_waves(rng, int(rng.integers(2, 5)), amplitude, (0.4 * width, 2 * width)),
         ripples=draw_waves(rng, 4, height * rng.uniform(0.0, 0.012), (0.08 * width, 0.3 * width)),
         share_at_top=float(rng.uniform(0.1, 1.0)),
         dip=float(np.clip(rng.normal(0, 0.06), -0.15, 0.15)),

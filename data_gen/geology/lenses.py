@@ -27,6 +27,7 @@ class Lens:
 
 def draw_lenses(rng: np.random.Generator, section: Section) -> tuple[Lens, ...]:
     """Draw no to three lenses, two of three slow, 10 to 30 % slower than their layer."""
+    two_rows = 2 * section.spacing / section.height
     lenses = []
     for _ in range(int(rng.choice(4, p=(0.55, 0.25, 0.15, 0.05)))):
         slow = bool(rng.random() < 0.67)
@@ -35,7 +36,7 @@ def draw_lenses(rng: np.random.Generator, section: Section) -> tuple[Lens, ...]:
                 base=float(rng.uniform(0.12, 0.8)),
                 x=section.width * float(rng.uniform(0.1, 0.9)),
                 half_width=section.width * float(rng.uniform(0.05, 0.18)),
-                thickness=float(rng.uniform(0.02, 0.06)),
+                thickness=float(rng.uniform(1, 3) * max(two_rows, 0.02)),
                 factor=float(rng.uniform(0.7, 0.9) if slow else rng.uniform(1.06, 1.15)),
                 upright=slow,
             )

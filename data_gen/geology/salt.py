@@ -6,6 +6,7 @@ by a smooth random field before they are asked.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,8 +78,8 @@ class Diapir:
 class Sheet:
     """A detached lens around the curve `depth + waves(x) + dip (x - centre)` [m], blunt at its ends.
 
-    `up` and `down` [m] are its thickness above and below the curve; a `feeder` [m] (half width, or zero)
-    joins it to the base.
+    `up` and `down` [m] are its thickness above and below the curve. A `feeder` of that half width [m] (none
+    when zero) joins it to the base at `feeder_x`; it leans by `lean` and widens towards both its ends.
     """
 
     depth: float
@@ -90,6 +91,7 @@ class Sheet:
     waves: Waves
     feeder: float
     feeder_x: float
+    lean: float
 
     def holds(self, section: Section) -> np.ndarray:
         """Cells inside, bool (depth, x)."""
@@ -97,7 +99,12 @@ class Sheet:
         below = section.depth - self.depth - self.waves(section.x) - self.dip * offset
         bow = np.sqrt(np.clip(1 - np.abs(offset / self.half_length) ** 2.5, 0, None))
         lens = (below > -self.up * bow) & (below < self.down * bow)
-        return lens | ((np.abs(section.x - self.feeder_x) < self.feeder) & (below > 0))
+        if self.feeder == 0:
+            return lens
+        up = np.clip((section.depth.max() - section.depth) / (section.height - self.depth), 0, 1)
+        axis = self.feeder_x + self.lean * (self.depth - section.depth)
+        stem = np.abs(section.x - axis) < self.feeder * (0.6 + 3 * (up - 0.6) ** 2 * (1 + up))
+        return lens | (stem & (below > 0))
 
 
 Body = Dome | Diapir | Sheet
@@ -121,7 +128,7 @@ def _draw_dome(rng: np.random.Generator, section: Section, roof: float) -> Dome:
     humps = []
     for i in range(count):
         rise = (bed - top) * (1 if i == 0 else rng.uniform(0.35, 0.95))
-        half = width * rng.uniform(0.08, 0.3) / count**0.5
+        half = max(width * rng.uniform(0.08, 0.3) / count**0.5, 0.18 * rise)
         skew = rng.uniform(0.6, 1.6)
         humps.append(
             Hump(
@@ -169,16 +176,17 @@ def _draw_sheet(rng: np.random.Generator, section: Section, roof: float) -> Shee
         down=float(thick - up),
         dip=float(np.clip(rng.normal(0, 0.12), -0.35, 0.35)),
         waves=draw_waves(rng, 2, height * rng.uniform(0, 0.06), (0.4 * width, 1.5 * width)),
-        feeder=float(width * rng.uniform(0.02, 0.05)) if fed else 0.0,
+        feeder=float(width * rng.uniform(0.03, 0.06)) if fed else 0.0,
         feeder_x=float(x + half * rng.uniform(-0.6, 0.6)),
+        lean=float(rng.normal(0, 0.2)),
     )
 
 
 def draw_salt(rng: np.random.Generator, section: Section, roof: float) -> Salt:
     """Draw one body, in one of seven sections two, whose tops are meant to lie below the depth `roof` [m]."""
-    draw = {"dome": _draw_dome, "diapir": _draw_diapir, "sheet": _draw_sheet}
+    draw: tuple[Callable[..., Body], ...] = (_draw_dome, _draw_diapir, _draw_sheet)
     count = 2 if rng.random() < 1 / 7 else 1
-    kinds = rng.choice(tuple(draw), size=count, replace=False, p=(0.42, 0.28, 0.3))
+    kinds = rng.choice(3, size=count, replace=False, p=(0.42, 0.28, 0.3))
     return Salt(
         bodies=tuple(draw[kind](rng, section, roof) for kind in kinds),
         velocity=float(rng.uniform(*SALT_VELOCITIES)),

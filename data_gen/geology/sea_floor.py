@@ -13,7 +13,7 @@ WATER_VELOCITY = 1500.0
 
 @dataclass(frozen=True)
 class SeaFloor:
-    """A surface `depth + waves(x) + dip (x - width / 2)` [m]; layers beneath follow it by the share `drape`."""
+    """A surface `depth + waves(x) + dip (x - width / 2)` [m]; layers beneath drape it by a share."""
 
     depth: float
     waves: Waves

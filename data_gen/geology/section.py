@@ -1,8 +1,8 @@
 """The vertical section a model is built on, and the smooth waves that bend things in it.
 
-Geology is told backwards, as a structural geologist restores a section: every cell asks where its grain of rock lay
-before the latest deformation, before the one ahead of that, and so on down to the flat sea bed it was laid on. A
-deformation is therefore a function from places to places, exact for any image, and folds, faults and salt compose.
+Geology is told backwards, as a structural geologist restores a section: every cell asks where its grain of
+rock lay before the latest deformation, before the one ahead of that, and so back to the flat sea bed it was
+laid on. A deformation is therefore a function from places to places; folds, faults and salt compose exactly.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ import numpy as np
 
 from data_gen.acquisition import Acquisition
 
+STEEPEST = 0.5
+
 
 @dataclass(frozen=True)
 class Section:
     """Where the rock now seen in each cell lay: `depth` and `x` in m, each (depth, x); the extent in m.
 
-    `height` and `width` are the grid's; lengths in the geology are drawn as fractions of them, so that a small
-    grid shows the same structures at a smaller scale.
+    `height` and `width` are the grid's; lengths in the geology are drawn as fractions of them, so that a
+    small grid shows the same structures at a smaller scale.
     """
 
     depth: np.ndarray
@@ -61,10 +63,10 @@ def draw_waves(
 ) -> Waves:
     """Draw `count` waves with wavelengths [m] in the given range; the shorter, the lower.
 
-    Their heights add to at most `amplitude` [m].
+    Their heights add to at most `amplitude` [m], and none is steeper than 27 degrees.
     """
-    lengths = np.exp(rng.uniform(*np.log(wavelengths), size=count))
+    lengths = np.exp(rng.uniform(np.log(wavelengths[0]), np.log(wavelengths[1]), size=count))
     shares = rng.uniform(0.3, 1.0, size=count) * lengths
-    heights = amplitude * shares / max(shares.sum(), 1e-30)
+    heights = np.minimum(amplitude * shares / shares.sum(), STEEPEST * lengths / (2 * np.pi))
     phases = rng.uniform(0, 2 * np.pi, size=count)
     return Waves(tuple(heights.tolist()), tuple(lengths.tolist()), tuple(phases.tolist()))
