@@ -30,12 +30,14 @@ def undrag(drag: Drag, section: Section, salt: np.ndarray, sea_floor: np.ndarray
     """Let the sediments around the `salt` (bool (depth, x)) back down; nothing moves at the sea floor [m].
 
     The lift falls off with the distance to the salt, so that layers above are squeezed between it and the sea
-    floor by up to the factor `1 + lift / reach`; `reach` above `lift` keeps those under an overhang upright.
+    floor by up to the factor `1 + lift / reach`. Layers under an overhang are not lifted; they stay upright
+    because `reach` is greater than `lift` and the change from above to below is spread over the lift.
     """
     if not salt.any():
         return section
     distance = gaussian_filter(distance_transform_edt(~salt) * section.spacing, 1.0)
-    downward = gaussian_filter(np.gradient(distance, section.spacing, axis=0), 2.0)
+    slope = np.gradient(distance, section.spacing, axis=0)
+    downward = gaussian_filter(slope, max(2.0, 0.7 * drag.lift / section.spacing), truncate=3)
     above = np.clip(0.65 - 0.65 * downward, 0, 1)
     far = distance / (2 * drag.reach)
     lift = drag.lift * np.exp(-distance / drag.reach) - drag.moat * far * np.exp(1 - far)

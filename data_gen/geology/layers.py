@@ -76,7 +76,7 @@ def layer_index(layers: Layers, share: np.ndarray) -> np.ndarray:
 
 
 def sediment_velocity(layers: Layers, share: np.ndarray, burial: np.ndarray, section: Section) -> np.ndarray:
-    """Velocity [m/s] of the sediments, within `SEDIMENT_VELOCITIES`.
+    """Velocity [m/s] of the sediments, (depth, x), not yet held within `SEDIMENT_VELOCITIES`.
 
     Args:
         share: stratigraphic depth of each cell as a share of the stack's thickness, (depth, x).
@@ -88,5 +88,4 @@ def sediment_velocity(layers: Layers, share: np.ndarray, burial: np.ndarray, sec
     index = layer_index(layers, share)
     velocity = np.asarray(layers.velocities)[index]
     velocity += np.asarray(layers.lateral)[index] * (section.x / section.width - 0.5)
-    velocity += layers.gradient * layers.compaction * (burial - middle[index])
-    return np.clip(velocity, *SEDIMENT_VELOCITIES)
+    return velocity + layers.gradient * layers.compaction * (burial - middle[index])

@@ -11,7 +11,7 @@ from data_gen.acquisition import Acquisition
 from data_gen.geology.drag import Drag, draw_drag, undrag
 from data_gen.geology.faults import Fault, draw_faults, unfault
 from data_gen.geology.folds import Folds, draw_folds, unfold
-from data_gen.geology.layers import Layers, draw_layers, layer_index, sediment_velocity
+from data_gen.geology.layers import SEDIMENT_VELOCITIES, Layers, draw_layers, layer_index, sediment_velocity
 from data_gen.geology.lenses import Lens, draw_lenses, with_lens
 from data_gen.geology.salt import Salt, draw_salt, salt_mask
 from data_gen.geology.sea_floor import (
@@ -32,7 +32,8 @@ SALT_AREA = (0.008, 0.5)
 class EarthModel:
     """A velocity model [m/s], float32 (depth, x), its salt, bool (depth, x), and what it was made from.
 
-    `parameters` can be written as JSON; `build(History, acquisition)` makes the same model of them again.
+    `parameters` is the drawn `History` as a dictionary that can be written as JSON, with `layers_seen`, the
+    number of beds left in the image.
     """
 
     velocity: np.ndarray
@@ -116,6 +117,7 @@ def build(history: History, acquisition: Acquisition) -> EarthModel:
     velocity = sediment_velocity(history.layers, share, burial, place)
     for lens in history.lenses:
         velocity = with_lens(lens, velocity, share, place)
+    velocity = np.clip(velocity, *SEDIMENT_VELOCITIES)
     velocity[today.depth < floor] = WATER_VELOCITY
     if history.salt is not None:
         velocity[salt] = history.salt.velocity

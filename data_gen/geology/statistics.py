@@ -1,7 +1,7 @@
 """Statistics of the random models beside a published family: `python -m data_gen.geology.statistics`.
 
-Published are the 1,600 public salt models of Yang and Ma (2019, Geophysics 84, R583): 5 to 10 layers of 2,000 to
-4,000 m/s, salt over 2.8 to 34 % of the area (median 9.6 %), in one connected body in 97 % of the models, with its
+Published are the 1,600 public salt models of Yang and Ma (2019, Geophysics 84, R583): 5 to 10 layers of 2,000
+to 4,000 m/s; salt over 2.8 to 34 % of the area (median 9.6 %), one connected body in 97 % of the models, its
 top between a quarter and nine tenths of the depth.
 """
 
@@ -53,7 +53,7 @@ def _measure_one(model: EarthModel) -> tuple[float, float, float, int, bool, np.
         top = float(np.argmax(salt.any(axis=1)) / salt.shape[0])
         sizes = np.bincount(label(salt)[0].ravel())[1:]
         bodies = int(np.sum(sizes > SMALLEST_BODY * salt.size))
-    sediment = np.where(salt | (model.velocity <= WATER_VELOCITY), np.nan, model.velocity)
+    sediment = np.where(salt | (model.velocity == WATER_VELOCITY), np.nan, model.velocity)
     bands = [band[np.isfinite(band)] for band in np.array_split(sediment, DEPTH_BANDS)]
     velocity = np.array([np.quantile(band, (0, 0.5, 1)) if band.size else [np.nan] * 3 for band in bands])
     layers = model.parameters["layers_seen"]
