@@ -1,0 +1,74 @@
+"""Colours and axes shared by the figures; the colours stay apart for the colour-blind.
+
+Figures are `matplotlib.figure.Figure` objects made without pyplot: no window, no global state, safe in
+threads. Save one with `figure.savefig(path, dpi=150)`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
+
+VELOCITY_MAP = "RdYlBu_r"
+AMPLITUDE_MAP = "gray"
+BASELINE_COLOUR = "0.35"
+
+# Okabe and Ito (2008), from the darkest: blue, vermilion, green, purple, orange, sky blue, black.
+RUN_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+RUN_STYLES = ("-", "--", "-.", ":")
+
+
+def run_line(index: int) -> dict[str, Any]:
+    """Colour and line style of the run with this number; the first 28 differ in at least one of them."""
+    return {"color": RUN_COLOURS[index % len(RUN_COLOURS)], "linestyle": RUN_STYLES[index % len(RUN_STYLES)]}
+
+
+def draw_velocity(axes: Axes, velocity: np.ndarray, spacing: float, limits: tuple[float, float]) -> AxesImage:
+    """Draw one velocity model [m/s], (depth, x) with `spacing` [m], in km and km/s; returns the image.
+
+    `limits` [m/s] are the ends of the colour scale.
+    """
+    rows, columns = velocity.shape
+    right, bottom = (columns - 0.5) * spacing / 1000, (rows - 0.5) * spacing / 1000
+    edge = -0.5 * spacing / 1000
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    return axes.imshow(
+        np.asarray(velocity) / 1000,
+        extent=(edge, right, bottom, edge),
+        cmap=VELOCITY_MAP,
+        vmin=limits[0] / 1000,
+        vmax=limits[1] / 1000,
+        interpolation="nearest",
+    )
+
+
+def draw_gather(
+    axes: Axes, gather: np.ndarray, receiver_x: np.ndarray, time: np.ndarray, clip: float
+) -> None:
+    """Draw one gather, (receiver, time): `receiver_x` across, `time` [s] down, grey from -clip to clip."""
+    half_receiver = 0.5 * (receiver_x[-1] - receiver_x[0]) / max(len(receiver_x) - 1, 1)
+    half_sample = 0.5 * (time[-1] - time[0]) / max(len(time) - 1, 1)
+    axes.imshow(
+        np.asarray(gather).T,
+        extent=(
+            receiver_x[0] - half_receiver,
+            receiver_x[-1] + half_receiver,
+            time[-1] + half_sample,
+            time[0] - half_sample,
+        ),
+        aspect="auto",
+        cmap=AMPLITUDE_MAP,
+        vmin=-clip,
+        vmax=clip,
+        interpolation="nearest",
+    )
+
+
+def amplitude_clip(gathers: np.ndarray, share: float = 0.9) -> float:
+    """The amplitude that this share of the samples stays within; 1 if all are silent."""
+    return float(np.quantile(np.abs(gathers), share)) or float(np.abs(gathers).max()) or 1.0

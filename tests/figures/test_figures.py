@@ -1,0 +1,151 @@
+"""Figures show the arrays they were given, with units, without a display and without global state."""
+
+import io
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from figures.convergence import Curve, mnist_convergence, tomography_convergence
+from figures.gallery import Shots, gallery_page
+from figures.gathers import gather_comparison, shot_gathers
+from figures.palette import RUN_COLOURS, amplitude_clip, run_line
+from figures.robustness import MISSING, NOISE, Sweep, robustness
+from figures.velocity import velocity_panels
+
+RNG = np.random.default_rng(0)
+VELOCITY = RNG.uniform(1500, 4600, (3, 20, 30))
+RECEIVERS, TIME = np.linspace(0, 435, 12), np.arange(40) * 0.008
+GATHERS = RNG.normal(size=(3, 12, 40))
+
+
+def saved(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=60)
+    return file.getvalue()
+
+
+def labels(figure: Figure) -> str:
+    texts = [text.get_text() for text in figure.findobj(match=lambda artist: hasattr(artist, "get_text"))]
+    return "\n".join(texts)
+
+
+def panels() -> Figure:
+    predictions = {"reference": VELOCITY, "sqgn": VELOCITY + 50}
+    scores = {"sqgn": np.array([0.7, 0.6, 0.5])}
+    return velocity_panels(
+        predictions, 15.0, ssim=scores, rmse={"sqgn": np.full(3, 50.0)}, samples=["a", "b", "c"]
+    )
+
+
+def test_velocity_panels_share_the_reference_s_scale_in_km_per_s():
+    figure = panels()
+    images = [image for axes in figure.axes for image in axes.get_images()]
+    assert len(images) == 6
+    assert {image.get_clim() for image in images} == {(VELOCITY.min() / 1000, VELOCITY.max() / 1000)}
+    np.testing.assert_allclose(images[1].get_array(), (VELOCITY[0] + 50) / 1000)
+    np.testing.assert_allclose(images[0].get_extent(), (-0.0075, 0.4425, 0.2925, -0.0075))
+    text = labels(figure)
+    assert all(part in text for part in ("SSIM 0.70, RMSE 50 m/s", "depth (km)", "x (km)", "velocity (km/s)"))
+
+
+def test_convergence_draws_every_repetition_their_median_and_the_mean_model():
+    x = np.arange(1, 6)
+    repeated = [Curve(x[:n], np.full(n, loss), np.full(n, 0.5)) for n, loss in ((5, 1e9), (4, 3e9), (5, 9e9))]
+    single = [Curve(x, np.full(5, 2e9), np.full(5, 0.6))]
+    figure = tomography_convergence({"adam": repeated, "sqgn": single}, mean_model=(2.4e9, 0.4))
+    loss, score = figure.axes
+    assert [line.get_ydata()[0] for line in loss.get_lines()] == [1e9, 3e9, 9e9, 3e9, 2e9, 2.4e9]
+    assert [len(line.get_xdata()) for line in loss.get_lines()][:5] == [5, 4, 5, 4, 5]
+    assert score.get_lines()[-1].get_ydata()[0] == 0.4
+    assert loss.get_yscale() == "log"
+    text = labels(figure)
+    assert all(part in text for part in ("median of 3", "mean model", "(m/s)²", "mean SSIM", "epoch"))
+
+
+@pytest.mark.parametrize(
+    ("x_axis", "label"), [("gradients", "gradient evaluations"), ("seconds", "time (s)"), ("epochs", "epoch")]
+)
+def test_mnist_convergence_over_any_measure_of_effort(x_axis, label):
+    figure = mnist_convergence({"adam": [Curve(np.arange(3), np.ones(3), np.ones(3))]}, x_axis=x_axis)
+    assert all(part in labels(figure) for part in (label, "test accuracy", "cross-entropy"))
+
+
+def test_a_gather_lies_with_time_down_and_a_symmetric_scale_that_says_what_it_clips():
+    figure = shot_gathers(GATHERS, np.array([0.0, 200.0, 435.0]), RECEIVERS, TIME)
+    image = figure.axes[0].get_images()[0]
+    np.testing.assert_array_equal(image.get_array(), GATHERS[0].T)
+    low, high = image.get_clim()
+    assert low == -high
+    assert np.mean(np.abs(GATHERS) > high) == pytest.approx(0.1, abs=0.001)
+    bottom, top = figure.axes[0].get_ylim()
+    assert bottom > TIME[-1] > top
+    text = labels(figure)
+    assert "strongest 10% of the samples clipped" in text
+    assert all(part in text for part in ("receiver position (m)", "time (s)", "source at 200 m"))
+
+
+def test_a_comparison_shows_the_difference_on_the_given_gather_s_scale():
+    figure = gather_comparison(
+        GATHERS, 0.5 * GATHERS, RECEIVERS, TIME, cases=["best", "median", "worst"], misfits=[0.1, 0.2, 0.5]
+    )
+    row = [axes.get_images()[0] for axes in figure.axes[:3]]
+    np.testing.assert_allclose(row[2].get_array(), -0.5 * GATHERS[0].T)
+    assert {image.get_clim() for image in row} == {(-amplitude_clip(GATHERS[0]), amplitude_clip(GATHERS[0]))}
+    assert all(part in labels(figure) for part in ("worst\ntime (s)", "normalised RMS 0.50"))
+
+
+def test_silence_can_be_drawn():
+    assert amplitude_clip(np.zeros((2, 3))) == 1.0
+    assert saved(shot_gathers(np.zeros((1, 12, 40)), np.zeros(1), RECEIVERS, TIME))
+
+
+def test_robustness_has_data_getting_worse_to_the_right():
+    levels = np.array([30.0, 20.0, 0.0])
+    sweeps = [
+        Sweep(disturbance, levels, score, {"adam": levels, "sqgn": levels + 1}, baseline=5.0)
+        for disturbance in (NOISE, MISSING)
+        for score in ("mean SSIM", "RMSE (m/s)")
+    ]
+    figure = robustness(sweeps)
+    noise, missing = figure.axes[:2]
+    assert noise.get_xlim()[0] > noise.get_xlim()[1]
+    assert missing.get_xlim()[0] < missing.get_xlim()[1]
+    np.testing.assert_array_equal(noise.get_lines()[1].get_ydata(), levels + 1)
+    assert all(part in labels(figure) for part in (NOISE, MISSING, "RMSE (m/s)", "mean model"))
+
+
+def test_a_gallery_draws_every_model_over_its_gather():
+    velocity = np.concatenate([VELOCITY] * 3)[:7]
+    shots = Shots(np.concatenate([GATHERS] * 3)[:7], RECEIVERS, TIME)
+    figure = gallery_page(velocity, 15.0, shots=shots, titles=[f"model {i}" for i in range(7)])
+    shown = [axes for axes in figure.axes if axes.get_visible() and axes.get_images()]
+    assert len(shown) == 14
+    assert "model 6" in labels(figure)
+    assert len([a for a in gallery_page(velocity, 15.0).axes if a.get_visible() and a.get_images()]) == 7
+
+
+def test_runs_differ_in_colour_and_style():
+    lines = [tuple(run_line(i).values()) for i in range(28)]
+    assert len(set(lines)) == 28
+    assert len({colour for colour, _ in lines}) == len(RUN_COLOURS)
+
+
+def test_figures_can_be_drawn_in_threads_to_the_same_bytes():
+    with ThreadPoolExecutor(4) as pool:
+        pages = list(pool.map(lambda _: saved(panels()), range(4)))
+    assert len(set(pages)) == 1
+
+
+def test_figures_import_nothing_else_of_the_project_and_no_pyplot():
+    code = (
+        "import sys, figures.convergence, figures.gallery, figures.gathers\n"
+        "import figures.robustness, figures.velocity\n"
+        "print(*sys.modules)"
+    )
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not re.search(r"\b(tomo|data_gen|models|training|tensorflow|matplotlib\.pyplot)\b", modules)
