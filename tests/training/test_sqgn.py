@@ -1,0 +1,346 @@
+"""The whole method against a NumPy transcription of Algorithm 1, and its manners as a Keras optimizer."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import flat, tiny_data, tiny_network
+
+from training.sqgn import SQGN, SecondOrderModel
+from training.variance_reduction import Partition
+
+MSE = keras.losses.MeanSquaredError
+
+
+class NumpyNetwork:
+    """Loss, gradient and Gauss-Newton matrix of `tiny_network` at any weights, densely."""
+
+    def __init__(self, model):
+        self.model = model
+        self.shapes = [v.shape for v in model.trainable_variables]
+
+        @tf.function
+        def output_and_jacobian(weights, x):
+            with tf.GradientTape() as tape:
+                tape.watch(weights)
+                h = tf.reshape(model.stateless_call(weights, [], x)[0], [-1])
+            return h, tape.jacobian(h, weights)
+
+        self.output_and_jacobian = output_and_jacobian
+
+    def at(self, w, x, y):
+        splits = np.cumsum([int(np.prod(s)) for s in self.shapes])[:-1]
+        weights = [tf.constant(b.reshape(s)) for b, s in zip(np.split(w, splits), self.shapes, strict=True)]
+        h, J = self.output_and_jacobian(weights, tf.constant(x))
+        h, J = h.numpy(), np.concatenate([np.reshape(j, (j.shape[0], -1)) for j in J], axis=1)
+        return 2.0 / h.size * J.T @ (h - y.ravel()), 2.0 / h.size * J.T @ J
+
+
+def algorithm_1(network, w, batches, data, *, K, alpha, lam, L, M, fraction, iterations):
+    """The paper's Algorithm 1, line by line, in float64."""
+    x, y = data
+    C = []
+    for k in range(iterations):
+        if k % K == 0:
+            mu = network.at(w, x, y)[0]
+            w_tilde = w
+        S = batches(k)
+        g = network.at(w, x[S], y[S])[0] - network.at(w_tilde, x[S], y[S])[0] + mu
+        q, alphas = g.copy(), []
+        for s, v in reversed(C):
+            alphas.append((s @ q) / (s @ v))
+            q = q - alphas[-1] * v
+        if C:
+            q = np.mean([(s @ v) / (v @ v) for s, v in C]) * q
+        for s, v in C:
+            q = q + (alphas.pop() - (v @ q) / (s @ v)) * s
+        s = (1e-7 if k == 0 else alpha) * -q
+        w = w + s
+        if k % M == 0:
+            T = S[: int(np.ceil(fraction * len(S)))]
+            v = network.at(w, x[T], y[T])[1] @ s + lam * s
+            C = [*C, (s, v)][-L:]
+    return w
+
+
+def batches_of(samples, size, seed=0):
+    def batch(k):
+        per_epoch = -(-samples // size)
+        order = np.random.default_rng([seed, k // per_epoch]).permutation(samples)
+        start = (k % per_epoch) * size
+        return order[start : start + size]
+
+    return batch
+
+
+@pytest.mark.parametrize(
+    ("variance_reduction", "K", "M", "fraction"),
+    [("svrg", 5, 1, 1.0), ("svrg", 3, 2, 0.5), ("cached", 5, 1, 1.0)],
+)
+def test_fifty_iterations_equal_algorithm_1(float64, variance_reduction, K, M, fraction):
+    """Samples 12 in batches of 5, 5 and 2; `cached` gives SVRG's own iterates when K is a multiple of the epoch."""
+    K = 3 if variance_reduction == "cached" else K
+    x, y = tiny_data()
+    model = tiny_network()
+    w = flat(model.trainable_variables)
+    optimizer = SQGN.reference(
+        full_gradient_interval=K,
+        variance_reduction=variance_reduction,
+        curvature_interval=M,
+        curvature_fraction=fraction,
+        history=4,
+    )
+    model.compile(optimizer=optimizer, loss=MSE(dtype="float64"))
+    partition = Partition.of_arrays(x, y, 5, seed=7)
+    model.fit(partition.dataset(optimizer), epochs=17, verbose=0)
+    expected = algorithm_1(
+        NumpyNetwork(model), w, batches_of(12, 5, 7), (x, y),
+        K=K, alpha=0.1, lam=0.1, L=4, M=M, fraction=fraction, iterations=51,
+    )  # fmt: skip
+    assert np.abs(expected - w).max() > 0.1
+    np.testing.assert_allclose(flat(model.trainable_variables), expected, rtol=0, atol=1e-8)
+
+
+def test_one_step_solves_a_quadratic(float64):
+    """A linear network and a square loss, a history that spans the weights, alpha = 1: one step is Newton's."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(8, 3)), rng.normal(size=(8, 1))
+    inputs = keras.Input((3,))
+    model = SecondOrderModel(inputs, keras.layers.Dense(1, use_bias=False)(inputs))
+    optimizer = SQGN.reference(regularization=0.0, variance_reduction="none", history=3, batches_per_epoch=1)
+    model.compile(optimizer=optimizer, loss=MSE(dtype="float64"))
+    model.fit(x, y, batch_size=8, epochs=1, verbose=0)
+    values, vectors = np.linalg.eigh(2.0 / 8.0 * x.T @ x)
+    for value, vector in zip(values, vectors.T, strict=True):
+        optimizer._pairs.push([tf.constant(vector)], [tf.constant(value * vector)])
+        optimizer._pairs.inverse_times([tf.constant(vector)])
+    optimizer.learning_rate = 1.0
+    model.fit(x, y, batch_size=8, epochs=1, verbose=0)
+    best = np.linalg.lstsq(x, y, rcond=None)[0]
+    np.testing.assert_allclose(flat(model.trainable_variables), best.ravel(), rtol=1e-8)
+
+
+def train(optimizer, epochs=3, micro_batch=None, data=None, loss=None, **fit):
+    x, y = data or tiny_data()
+    model = tiny_network(micro_batch=micro_batch)
+    model.compile(optimizer=optimizer, loss=loss or MSE(dtype="float64"))
+    history = model.fit(Partition.of_arrays(x, y, 4).dataset(optimizer), epochs=epochs, verbose=0, **fit)
+    return model, history.history
+
+
+@pytest.mark.parametrize(
+    ("variance_reduction", "micro_batch"),
+    [("none", 1), ("none", 100), ("svrg", 3), ("cached", 3), ("saga", 3), ("storm", 3)],
+)
+def test_micro_batches_give_the_same_iterates(float64, variance_reduction, micro_batch):
+    whole, _ = train(SQGN(variance_reduction=variance_reduction))
+    parts, _ = train(SQGN(variance_reduction=variance_reduction), micro_batch=micro_batch)
+    np.testing.assert_allclose(flat(parts.trainable_variables), flat(whole.trainable_variables), atol=1e-9)
+
+
+@pytest.mark.parametrize("interval", [None, 1])
+def test_cached_gives_the_iterates_of_svrg(float64, interval):
+    svrg, _ = train(SQGN(variance_reduction="svrg", full_gradient_interval=interval))
+    cached, _ = train(SQGN(variance_reduction="cached", full_gradient_interval=interval))
+    np.testing.assert_allclose(flat(cached.trainable_variables), flat(svrg.trainable_variables), atol=1e-9)
+
+
+def test_a_batch_of_everything_has_no_variance_to_reduce(float64):
+    """With one mini-batch of all samples every estimator except storm's is the plain gradient."""
+    x, y = tiny_data()
+    ends = []
+    for variance_reduction in ("none", "svrg", "cached", "saga", "storm"):
+        model = tiny_network()
+        optimizer = SQGN(variance_reduction=variance_reduction)
+        model.compile(optimizer=optimizer, loss=MSE(dtype="float64"))
+        model.fit(x, y, batch_size=12, epochs=5, verbose=0)
+        ends.append(flat(model.trainable_variables))
+    for end in ends[1:]:
+        np.testing.assert_allclose(end, ends[0], atol=1e-9)
+
+
+def test_saga_averages_to_the_full_gradient(float64):
+    """Right after the full pass, all stored gradients are those of w_0: g_0 is the full gradient."""
+    x, y = tiny_data()
+    model = tiny_network()
+    w = flat(model.trainable_variables)
+    optimizer = SQGN(variance_reduction="saga", first_step=1.0, max_step=None)
+    model.compile(optimizer=optimizer, loss=MSE(dtype="float64"))
+    partition = Partition.of_arrays(x, y, 4)
+    model.fit(partition.dataset(optimizer).take(1).apply(_keeping(partition)), epochs=1, verbose=0)
+    assert optimizer.iterations == 1
+    full, _ = NumpyNetwork(model).at(w, *_first_batch(partition, optimizer))
+    np.testing.assert_allclose(flat(model.trainable_variables) - w, -full, atol=1e-9)
+
+
+def _keeping(partition):
+    def keep(dataset):
+        dataset.partition = partition
+        return dataset
+
+    return keep
+
+
+def _first_batch(partition, optimizer):
+    return next(iter(partition.dataset(optimizer).as_numpy_iterator()))
+
+
+def test_partition_covers_every_sample_once_and_changes_with_the_epoch():
+    optimizer = SQGN()
+    partition = Partition.of_arrays(np.arange(10), np.arange(10), 4, seed=3)
+    epochs = []
+    for epoch in range(2):
+        optimizer.iterations.assign(3 * epoch)
+        batches = [tuple(x) for x, _ in partition.dataset(optimizer).as_numpy_iterator()]
+        again = [tuple(x) for x, _ in partition.dataset(optimizer).as_numpy_iterator()]
+        assert batches == again
+        assert sorted(sum(batches, ())) == list(range(10))
+        epochs.append(batches)
+    assert epochs[0] != epochs[1]
+
+
+def test_exploding_loss_is_rolled_back(float64):
+    """A learning rate of 50 without a cap explodes; the safeguard returns to sound weights and says so."""
+    wild = {"learning_rate": 50.0, "max_step": None, "scaling": "common"}
+    model, history = train(SQGN(**wild), epochs=20)
+    _, unguarded = train(SQGN(**wild, safeguard=False), epochs=20)
+    assert sum(history["rollbacks"]) > 0
+    assert np.all(np.isfinite(flat(model.trainable_variables)))
+    assert not np.isfinite(unguarded["loss"][-1]) or unguarded["loss"][-1] > 10.0 * history["loss"][-1]
+
+
+def test_pairs_without_curvature_are_refused(float64):
+    """lambda = 0 and an output that does not depend on the weights: s'v = 0."""
+    model = tiny_network()
+    optimizer = SQGN(regularization=0.0)
+    model.compile(optimizer=optimizer, loss=MSE(dtype="float64"))
+    optimizer.build(model.trainable_variables)
+    s = [tf.ones(v.shape, tf.float64) for v in model.trainable_variables]
+    for v in ([0.0 * b for b in s], [-b for b in s], [b * np.nan for b in s], [b * np.inf for b in s]):
+        optimizer.learn_curvature(tf.constant(True), s, v)
+    assert int(optimizer._pairs.written) == 0
+    assert optimizer.report()["pairs_refused"] == 4
+    optimizer.learn_curvature(tf.constant(True), s, s)
+    assert int(optimizer._pairs.written) == 1
+
+
+def test_logs_hold_the_diagnostics(float64, tmp_path):
+    logger = keras.callbacks.CSVLogger(tmp_path / "history.csv")
+    _, history = train(SQGN(variance_reduction="svrg"), callbacks=[logger])
+    columns = (tmp_path / "history.csv").read_text().splitlines()[0].split(",")
+    for name in ("gradient_norm", "step_norm", "curvature", "gamma", "pairs_refused", "rollbacks",
+                 "seconds_gradient", "seconds_snapshot", "seconds_product", "seconds_direction"):  # fmt: skip
+        assert name in columns
+    assert min(history["seconds_snapshot"]) > 0.0
+    assert min(history["curvature"]) > 0.0
+
+
+def test_saved_model_goes_on_as_if_never_saved(tmp_path):
+    """`.keras` files carry all of the optimizer's state: equal to the bit."""
+    x, y = (a.astype("float32") for a in tiny_data())
+    for variance_reduction in ("none", "svrg", "cached", "saga", "storm"):
+        whole, _ = train(SQGN(variance_reduction=variance_reduction), 4, data=(x, y), loss="mse")
+        half, _ = train(SQGN(variance_reduction=variance_reduction), 2, data=(x, y), loss="mse")
+        half.save(tmp_path / "half.keras")
+        loaded = keras.saving.load_model(tmp_path / "half.keras")
+        assert isinstance(loaded, SecondOrderModel)
+        loaded.fit(Partition.of_arrays(x, y, 4).dataset(loaded.optimizer), epochs=2, verbose=0)
+        np.testing.assert_array_equal(flat(loaded.trainable_variables), flat(whole.trainable_variables))
+
+
+def test_dropout_uses_one_mask_for_all_passes():
+    """With the same mask in both passes, SVRG's correction at the snapshot itself cancels exactly."""
+    inputs = keras.Input((6,))
+    h = keras.layers.Dropout(0.5, seed=3)(keras.layers.Dense(8, activation="tanh")(inputs))
+    model = SecondOrderModel(inputs, keras.layers.Dense(1)(h))
+    optimizer = SQGN()
+    model.compile(optimizer=optimizer, loss="mse")
+    rng = np.random.default_rng(0)
+    x, y = tf.constant(rng.normal(size=(9, 6)), "float32"), tf.constant(rng.normal(size=(9, 1)), "float32")
+    w = [tf.convert_to_tensor(v) for v in model.trainable_variables]
+    passes = tf.function(lambda: (model._gradient(w, x, y)[2], model._gradient(w, x, y)[2]))
+    first, second = passes()
+    np.testing.assert_array_equal(flat(first), flat(second))
+    state = next(v for v in model.non_trainable_variables if v.name == "seed_generator_state")
+    before = np.array(state)
+    model.fit(x.numpy(), y.numpy(), batch_size=9, epochs=1, verbose=0)
+    assert not np.array_equal(before, np.array(state))
+    assert not np.array_equal(flat(passes()[0]), flat(first))
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_curvature_is_in_single_precision_under_mixed_precision(policy):
+    x, y = (a.astype("float32") for a in tiny_data())
+
+    def product(policy):
+        keras.config.set_dtype_policy(policy)
+        model = tiny_network()
+        keras.config.set_dtype_policy("float32")
+        model.compile(optimizer=SQGN(), loss="mse")
+        s = [tf.ones(v.shape) for v in model.trainable_variables]
+        return model, flat(tf.function(lambda: model._product(tf.constant(x), tf.constant(y), s))())
+
+    model, mixed = product(policy)
+    np.testing.assert_allclose(mixed, product("float32")[1], rtol=1e-5, atol=1e-6)
+    assert model.layers[1].compute_dtype == policy.removeprefix("mixed_")
+    model.fit(x, y, batch_size=4, epochs=2, verbose=0)
+
+
+def test_bad_hyper_parameters_are_named():
+    for parameter, value in {
+        "learning_rate": -0.1, "history": 0, "regularization": -1.0, "curvature_interval": 0,
+        "curvature_fraction": 0.0, "variance_reduction": "sarah", "full_gradient_interval": 0,
+        "first_step": 0.0, "max_step": 0.0, "scaling": "diagonal",
+    }.items():  # fmt: skip
+        with pytest.raises(ValueError, match=parameter):
+            SQGN(**{parameter: value})
+
+
+def test_models_without_a_gauss_newton_matrix_are_refused():
+    def model_with(*layers):
+        inputs = h = keras.Input((4,))
+        for layer in layers:
+            h = layer(h)
+        return SecondOrderModel(inputs, h)
+
+    def compiled(*layers, **options):
+        model = model_with(*layers)
+        model.compile(**{"optimizer": SQGN(), "loss": "mse", **options})
+        return model
+
+    dense = keras.layers.Dense
+    with pytest.raises(ValueError, match="statistics"):
+        compiled(dense(2), keras.layers.BatchNormalization())
+    with pytest.raises(ValueError, match="no trainable"):
+        compiled(dense(2, trainable=False))
+    with pytest.raises(ValueError, match="regularizers"):
+        compiled(dense(2, kernel_regularizer="l2"))
+    with pytest.raises(ValueError, match="Hessian"):
+        compiled(dense(2), loss="mae")
+    with pytest.raises(ValueError, match="steps_per_execution"):
+        compiled(dense(2), steps_per_execution=2)
+    x, y = np.zeros((4, 4)), np.zeros((4, 2))
+    with pytest.raises(ValueError, match="class_weight"):
+        compiled(dense(2)).fit(x, y, class_weight={0: 1.0})
+    with pytest.raises(ValueError, match="same mini-batches"):
+        compiled(dense(2), optimizer=SQGN(variance_reduction="saga")).fit(
+            tf.data.Dataset.from_tensor_slices((x, y)).batch(2)
+        )
+    with pytest.raises(ValueError, match="SecondOrderModel"):
+        plain = keras.Sequential([keras.Input((4,)), dense(2)])
+        plain.compile(optimizer=SQGN(), loss="mse")
+        plain.fit(x, y, verbose=0)
+
+
+def test_any_other_optimizer_trains_as_usual():
+    x, y = (a.astype("float32") for a in tiny_data())
+    ends = []
+    for kind in (SecondOrderModel, keras.Model):
+        network = tiny_network()
+        model = kind(network.inputs, network.outputs)
+        model.compile(optimizer=keras.optimizers.Adam(1e-2), loss="mse")
+        model.fit(x, y, epochs=2, shuffle=False, verbose=0)
+        ends.append(flat(model.trainable_variables))
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-6)
