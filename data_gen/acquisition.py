@@ -56,6 +56,11 @@ class Acquisition:
         """Time of the samples [s], shape (samples,)."""
         return np.arange(self.samples) * self.sample_interval
 
+    def wavelet(self, time: np.ndarray) -> np.ndarray:
+        """Ricker wavelet of unit amplitude at the given times [s], delayed by one and a half peak periods."""
+        phase = (np.pi * (self.peak_frequency * time - 1.5)) ** 2
+        return (1 - 2 * phase) * np.exp(-phase)
+
     @property
     def gather_shape(self) -> tuple[int, int, int]:
         """(source, receiver, time)."""

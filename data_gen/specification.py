@@ -36,8 +36,8 @@ class SurveySpecification:
     """All that decides the content of a survey.
 
     `models` velocity models, of which the first `train_models` are for training and the rest for testing.
-    Model i comes from `np.random.default_rng([seed, i])`: random geology, or, where `velocity_files` are given,
-    windows cut from these. `dtype` is the type of the gathers on disk: float32, or float16 with one
+    Model i comes from `np.random.default_rng([seed, i])`: random geology, or, where `velocity_files` are
+    given, windows cut from these. `dtype` is the type of the gathers on disk: float32, or float16 with one
     scale per model.
     """
 

@@ -1,7 +1,7 @@
 """A survey on disk, read: `Survey.open(folder)`.
 
-The folder holds `survey.json`, `shards/NNNNN.h5` of 16 models each, and `survey.h5`, a virtual dataset over the
-shards for other programs. This reader goes to the shards themselves, at random and from any thread.
+The folder holds `survey.json`, `shards/NNNNN.h5` of 16 models each, and `survey.h5`, a virtual dataset over
+the shards for other programs. This reader goes to the shards themselves, at random and from any thread.
 """
 
 from __future__ import annotations
@@ -41,11 +41,14 @@ class Survey:
     def open(cls, folder: str | Path) -> Survey:
         """Open a survey after looking at every shard.
 
-        Raises SurveyError where the folder is no survey, or a shard is missing, truncated or of another shape.
+        Raises SurveyError where the folder is no survey, or a shard is missing, truncated or of another
+        shape.
         """
         folder = Path(folder)
         survey = cls(folder, read_specification(folder))
-        missing = [shard for shard in range(survey.specification.shards) if not shard_path(folder, shard).exists()]
+        missing = [
+            shard for shard in range(survey.specification.shards) if not shard_path(folder, shard).exists()
+        ]
         if missing:
             raise SurveyError(
                 f"{folder} lacks {len(missing)} of its {survey.specification.shards} shards, the first is "

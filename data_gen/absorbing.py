@@ -1,0 +1,134 @@
+"""The absorbing boundary: a perfectly matched layer of few cells, written as a correction of the Laplacian.
+
+In the layer x is stretched to a complex coordinate, d/dx becomes (1/s) d/dx with s = 1 + d(x)/(iω) (Chew and
+Weedon 1994). With F = d/(iω + d), that is 1/s = 1 - F, the second derivative is
+
+    (1/s) d/dx ((1/s) du/dx) = (1 - F) (1 - F) (u_xx - (d'/d) F u_x).
+
+Each F is one recursive filter in time, here by the trapezoidal rule: q(t+dt) = v + b q(t) and F v = g
+(q(t+dt) + q(t)). Three memory variables a point, no derivative of any of them, and only inside the strips.
+
+The fourth-order time stepping applies A twice; the layer acts in the first application only. With x the
+eigenvalue of -dt² A, the scheme's x (1 - x/12) then stays linear in the stretched x, so that the layer
+damps every wave the grid carries; stretched in both, waves with x > 6 grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import devito
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Layer:
+    """`cells` wide; d grows as the `power` of the depth into the layer.
+
+    The greatest d is the one at which a plane wave of `velocity` [m/s] at normal incidence would come back
+    with the amplitude `reflection`, were the medium not discrete.
+    """
+
+    cells: int = 14
+    power: int = 3
+    velocity: float = 3000.0
+    reflection: float = 1e-4
+
+
+class Strip(devito.SubDomain):
+    """The cells of the layer along one side: `side` is left or right end of the axis, 0 for depth, 1 for
+    x."""
+
+    def __init__(self, name: str, axis: int, side: str, cells: int) -> None:
+        self.name = name
+        self._axis, self._extent = axis, (side, cells)
+        super().__init__()
+
+    def define(self, dimensions: Sequence[devito.Dimension]) -> dict:
+        """Devito's description of the strip."""
+        extents: dict = {dimension: dimension for dimension in dimensions}
+        extents[dimensions[self._axis]] = self._extent
+        return extents
+
+
+def strips(cells: int, free_surface: bool) -> tuple[Strip, ...]:
+    """The layer's strips: all four sides, or three under a free surface."""
+    sides = [
+        Strip("bottom", 0, "right", cells),
+        Strip("left", 1, "left", cells),
+        Strip("right", 1, "right", cells),
+    ]
+    return tuple(sides if free_surface else [Strip("top", 0, "left", cells), *sides])
+
+
+def layer_equations(
+    layer: Layer,
+    grid: devito.Grid,
+    field: devito.TimeFunction,
+    scale: devito.Function,
+    target: devito.TimeFunction,
+    step: float,
+) -> tuple[list[devito.Eq], list[devito.TimeFunction]]:
+    """Equations that add `scale` times the stretched minus the plain Laplacian of `field` to `target`.
+
+    `step` is in the unit of time of the grid's other quantities (ms). Returns the equations and the memory
+    variables, which are to be zero when a shot begins.
+    """
+    equations, memory = [], []
+    for axis, dimension in enumerate(grid.dimensions):
+        sides = [strip for strip in grid.subdomains.values() if getattr(strip, "_axis", None) == axis]
+        keep, gain, slope = _coefficients(layer, grid, axis, {strip._extent[0] for strip in sides}, step)
+        states = [
+            devito.TimeFunction(name=f"memory{k}_{dimension.name}", grid=grid, time_order=1, space_order=0)
+            for k in range(3)
+        ]
+        memory += states
+        first = getattr(field, f"d{dimension.name}")
+        second = getattr(field, f"d{dimension.name}2")
+        for strip in sides:
+            filtered = second
+            signals = []
+            for state, signal, factor in zip(states, (first, None, None), (slope, gain, gain), strict=True):
+                signals.append(signal if signal is not None else filtered)
+                filtered = filtered - factor * (state.forward + state)
+            equations += [
+                devito.Eq(state.forward, signal + keep * state, subdomain=strip)
+                for state, signal in zip(states, signals, strict=True)
+            ]
+            equations.append(devito.Eq(target, target + scale * (filtered - second), subdomain=strip))
+    return equations, memory
+
+
+def _coefficients(
+    layer: Layer, grid: devito.Grid, axis: int, sides: set[str], step: float
+) -> tuple[devito.Function, devito.Function, devito.Function]:
+    """The filter's b, g, and g d'/d along an axis."""
+    dimension, points = grid.dimensions[axis], grid.shape[axis]
+    spacing = grid.extent[axis] / (points - 1)
+    index = np.arange(points)
+    left = np.maximum(layer.cells - index, 0) * ("left" in sides)
+    right = np.maximum(index - (points - 1 - layer.cells), 0) * ("right" in sides)
+    inside = (left + right) / layer.cells
+    width = layer.cells * spacing
+    greatest = (layer.power + 1) * layer.velocity * 1e-3 * np.log(1 / layer.reflection) / (2 * width)
+    damping = greatest * inside**layer.power
+    slope = greatest * layer.power * inside ** (layer.power - 1) / width * np.sign(right - left)
+    denominator = 1 + damping * step / 2
+    values = {
+        "keep": (1 - damping * step / 2) / denominator,
+        "gain": damping * step / 2 / denominator,
+        "slope": slope * step / 2 / denominator,
+    }
+    functions = []
+    for name, value in values.items():
+        function = devito.Function(
+            name=f"{name}_{dimension.name}",
+            grid=grid,
+            dimensions=(dimension,),
+            shape=(points,),
+            space_order=0,
+        )
+        function.data[:] = value
+        functions.append(function)
+    return functions[0], functions[1], functions[2]
