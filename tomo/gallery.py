@@ -1,0 +1,77 @@
+"""`tomo gallery`: a page of velocity models with a shot gather beneath each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from data_gen.acquisition import Acquisition
+from data_gen.geology import random_model
+from data_gen.survey import Survey
+from figures.gallery import Shots, gallery_page
+from tomo.presets import PRESETS
+
+FORMATS = (".pdf", ".png", ".svg")
+
+
+def gallery(
+    survey: Annotated[
+        Path | None, typer.Argument(help="A survey's folder; without it, new random models.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="The page: a .png, .pdf or .svg file.")] = Path("gallery.png"),
+    models: Annotated[int, typer.Option(min=1, max=120, help="Models on the page.")] = 12,
+    preset: Annotated[str, typer.Option(help="Without a survey: the grid of this preset.")] = "laptop",
+    seed: Annotated[int, typer.Option(min=0, help="Without a survey: the seed of the random models.")] = 0,
+    gathers: Annotated[bool, typer.Option(help="Draw the gather of the middle source beneath each.")] = True,
+) -> None:
+    """Draw velocity models and their gathers on one page."""
+    if output.suffix.lower() not in FORMATS:
+        raise typer.BadParameter(f"{output} is none of {', '.join(FORMATS)}", param_hint="--output")
+    if preset not in PRESETS:
+        raise typer.BadParameter(
+            f"unknown preset {preset!r}: choose from {', '.join(PRESETS)}", param_hint="--preset"
+        )
+    if survey is None:
+        acquisition = PRESETS[preset].acquisition
+        velocity, shots, titles = _random_models(acquisition, models, seed, gathers)
+    else:
+        opened = Survey.open(survey)
+        acquisition = opened.specification.acquisition
+        velocity, shots, titles = _models_of(opened, models, gathers)
+    page = gallery_page(velocity, acquisition.spacing, shots=shots, titles=titles)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    page.savefig(output, dpi=150)
+    print(output)
+
+
+def _models_of(survey: Survey, count: int, gathers: bool) -> tuple[np.ndarray, Shots | None, list[str]]:
+    """Models spread evenly over the survey, the first and the last among them."""
+    indices = np.unique(np.linspace(0, len(survey) - 1, count).round().astype(int))
+    acquisition = survey.specification.acquisition
+    titles = [f"{'train' if index in survey.train else 'test'} {index}" for index in indices]
+    shots = None
+    if gathers:
+        middle = np.stack([survey.gathers([index])[0, acquisition.sources // 2] for index in indices])
+        shots = Shots(middle, acquisition.receiver_x, acquisition.time)
+    return survey.velocity(indices), shots, titles
+
+
+def _random_models(
+    acquisition: Acquisition, count: int, seed: int, gathers: bool
+) -> tuple[np.ndarray, Shots | None, list[str]]:
+    """The first models that a survey of this seed would have, shot from the middle."""
+    velocity = np.stack(
+        [random_model(np.random.default_rng([seed, i]), acquisition).velocity for i in range(count)]
+    )
+    shots = None
+    if gathers:
+        from data_gen.acoustic import Simulator
+
+        simulator = Simulator(replace(acquisition, sources=3))
+        middle = np.stack([simulator.gather(model)[1] for model in velocity])
+        shots = Shots(middle, acquisition.receiver_x, acquisition.time)
+    return velocity, shots, [f"model {i}" for i in range(count)]
