@@ -13,6 +13,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
 
 import devito
 import numpy as np
@@ -21,9 +23,10 @@ from devito.types import Buffer
 from data_gen.absorbing import Layer, layer_equations, strips
 from data_gen.acquisition import Acquisition
 from data_gen.clock import Clock
-from data_gen.interpolation import sinc_weights
+from data_gen.interpolation import KAISER_SHAPE, RADIUS, sinc_weights
 from data_gen.specification import SurveyError
 
+TIME_ORDER = 4
 SPACE_ORDER = 8
 
 devito.configuration["log-level"] = "ERROR"
@@ -49,6 +52,29 @@ def check_velocity(velocity: np.ndarray, acquisition: Acquisition, name: str = "
             f"{name} holds {velocity.min():g} m/s, below the survey's limit of {lowest:g} m/s: "
             "the grid is too coarse for its waves"
         )
+
+
+def describe(acquisition: Acquisition) -> dict[str, Any]:
+    """How an acquisition is simulated, as JSON-able values: scheme, clock [s], boundary, wavelet,
+    interpolation."""
+    clock = Clock.of(acquisition, SPACE_ORDER)
+    return {
+        "equation": "acoustic, constant density",
+        "time_order": TIME_ORDER,
+        "space_order": SPACE_ORDER,
+        "step": clock.step,
+        "steps_per_sample": clock.steps_per_sample,
+        "stability_limit": clock.limit,
+        "boundary": {"kind": "perfectly matched layer", **asdict(Layer())},
+        "top": "free surface" if acquisition.free_surface else "absorbing",
+        "wavelet": {
+            "kind": "Ricker",
+            "peak_frequency": acquisition.peak_frequency,
+            "delay": acquisition.delay,
+        },
+        "interpolation": {"kind": "Kaiser-windowed sinc", "radius": RADIUS, "shape": KAISER_SHAPE},
+        "precision": "float32",
+    }
 
 
 class Simulator:

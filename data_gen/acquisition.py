@@ -56,9 +56,14 @@ class Acquisition:
         """Time of the samples [s], shape (samples,)."""
         return np.arange(self.samples) * self.sample_interval
 
+    @property
+    def delay(self) -> float:
+        """Time of the wavelet's peak [s]: one and a half periods, where its beginning is below 1e-7."""
+        return 1.5 / self.peak_frequency
+
     def wavelet(self, time: np.ndarray) -> np.ndarray:
-        """Ricker wavelet of unit amplitude at the given times [s], delayed by one and a half peak periods."""
-        phase = (np.pi * (self.peak_frequency * time - 1.5)) ** 2
+        """Ricker wavelet of unit amplitude at the given times [s]."""
+        phase = (np.pi * self.peak_frequency * (time - self.delay)) ** 2
         return (1 - 2 * phase) * np.exp(-phase)
 
     @property

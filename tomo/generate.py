@@ -1,0 +1,108 @@
+"""`tomo generate`: make a survey, or finish one that was interrupted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from data_gen.specification import SurveyError, SurveySpecification
+from tomo.presets import PRESETS, Preset
+
+
+class ShotsPerSecond(TextColumn):
+    """How many shots a second the workers together make."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def render(self, task: Task) -> Text:
+        """The rate of the progress bar's recent updates."""
+        return Text(f"{task.speed:.1f} shots/s" if task.speed else "starting workers")
+
+
+def generate(
+    output: Annotated[Path, typer.Option(help="Folder of the survey; an interrupted one is continued.")],
+    preset: Annotated[str, typer.Option(help=f"One of {', '.join(PRESETS)}.")] = "demo",
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one per core.")] = None,
+    models: Annotated[int | None, typer.Option(help="Number of models; default: the preset's.")] = None,
+    train_models: Annotated[
+        int | None,
+        typer.Option(
+            help="How many of them are for training; default: the preset's share, none of your own models."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the geology.")] = 0,
+    free_surface: Annotated[bool, typer.Option("--free-surface", help="Reflect at the top.")] = False,
+    dtype: Annotated[str, typer.Option(help="Type of the gathers on disk: float32 or float16.")] = "float32",
+    velocity_models: Annotated[
+        list[Path] | None,
+        typer.Option(help="Cut the models from this .npy, .mat or .h5 file; may be given again."),
+    ] = None,
+    spacing: Annotated[
+        float | None, typer.Option(help="Grid spacing of --velocity-models in metres.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Address of a Dask scheduler, tcp://host:port, whose workers are to do it."),
+    ] = None,
+) -> None:
+    """Generate a survey: velocity models, and the shot gathers that the wave equation gives for them."""
+    from data_gen.generate import generate_survey
+
+    specification = _specification(
+        preset_named(preset), models, train_models, seed, free_surface, dtype, velocity_models or [], spacing
+    )
+    console = Console(stderr=True)
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("shots"),
+        ShotsPerSecond(),
+        TimeRemainingColumn(),
+    )
+    try:
+        with Progress(*columns, console=console, speed_estimate_period=60) as bar:
+            total = specification.models * specification.acquisition.sources
+            task = bar.add_task("", total=total)
+            generate_survey(specification, output, workers, lambda shots: bar.advance(task, shots), scheduler)
+    except KeyboardInterrupt:
+        console.print(f"stopped; the same command continues {output}")
+        raise typer.Exit(130) from None
+    console.print(f"{output}: {specification.models} models, {total} shots")
+
+
+def preset_named(name: str) -> Preset:
+    """The preset of a name; raises SurveyError where there is none."""
+    if name not in PRESETS:
+        raise SurveyError(f"unknown preset {name!r}: choose from {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def _specification(
+    preset: Preset,
+    models: int | None,
+    train_models: int | None,
+    seed: int,
+    free_surface: bool,
+    dtype: str,
+    velocity_models: list[Path],
+    spacing: float | None,
+) -> SurveySpecification:
+    models = preset.models if models is None else models
+    if train_models is None:
+        train_models = 0 if velocity_models else round(models * preset.train_models / preset.models)
+    if spacing is not None and not velocity_models:
+        raise SurveyError("--spacing belongs to --velocity-models; the survey's own spacing is the preset's")
+    files = ()
+    if velocity_models:
+        from data_gen.velocity_files import register
+
+        files = tuple(register(path, spacing) for path in velocity_models)
+    acquisition = replace(preset.acquisition, free_surface=free_surface)
+    return SurveySpecification(acquisition, models, train_models, seed, dtype, files)

@@ -1,0 +1,85 @@
+"""`tomo info`: what a survey was made with, and whether its files are what was written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from data_gen.specification import SurveySpecification, read_record, read_specification, shard_path
+
+
+def info(
+    survey: Annotated[Path, typer.Argument(help="Folder of the survey.")],
+    verify: Annotated[bool, typer.Option("--verify", help="Read every byte and compare checksums.")] = False,
+) -> None:
+    """Show how a survey was made: models, acquisition, scheme, points per wavelength, stability, versions."""
+    from data_gen.shard import is_whole, verify_shard
+
+    specification, record = read_specification(survey), read_record(survey)
+    whole = [shard for shard in range(specification.shards) if is_whole(shard_path(survey, shard))]
+    table = Table(show_header=False, box=None, title=str(survey), title_justify="left")
+    for name, value in _rows(specification, record["simulation"]):
+        table.add_row(name, value)
+    table.add_row("versions", ", ".join(f"{name} {version}" for name, version in record["versions"].items()))
+    table.add_row("shards", f"{len(whole)} of {specification.shards}{_size(survey, whole)}")
+    Console().print(table)
+    if verify:
+        for shard in range(specification.shards):
+            verify_shard(shard_path(survey, shard))
+        print(f"every byte of {specification.shards} shards is as it was written")
+
+
+def _rows(specification: SurveySpecification, simulation: dict) -> list[tuple[str, str]]:
+    acquisition = specification.acquisition
+    lowest, highest = acquisition.velocity_limits
+    limit = simulation["stability_limit"]
+
+    def points(velocity: float) -> float:
+        return velocity / acquisition.peak_frequency / acquisition.spacing
+
+    boundary = dict(simulation["boundary"])
+    kind = boundary.pop("kind")
+    files = ", ".join(
+        f"{Path(file.path).name} at {file.spacing:g} m, SHA-256 {file.sha256}"
+        for file in specification.velocity_files
+    )
+    return [
+        ("models", f"{specification.models}, {specification.train_models} of them for training"),
+        ("geology", files or f"random, seed {specification.seed}"),
+        ("grid", f"{acquisition.depth_cells} x {acquisition.x_cells} at {acquisition.spacing:g} m"),
+        ("velocities", f"{lowest:g} to {highest:g} m/s"),
+        ("gathers", f"{acquisition.sources} sources x {acquisition.receivers} receivers x {acquisition.samples} "
+         f"samples of {acquisition.sample_interval * 1e3:g} ms, {specification.dtype}"),
+        ("depths", f"sources {acquisition.source_depth:g} m, receivers {acquisition.receiver_depth:g} m"),
+        ("equation", simulation["equation"]),
+        ("scheme", f"order {simulation['time_order']} in time, {simulation['space_order']} in space, "
+         f"{simulation['precision']}"),
+        ("step", f"{simulation['step'] * 1e3:.4f} ms, {simulation['steps_per_sample']} to a sample"),
+        ("stability margin", f"{100 * (1 - simulation['step'] / limit):.1f} % below the largest stable step, "
+         f"{limit * 1e3:.4f} ms"),
+        ("points per wavelength", f"{points(lowest):.1f} at {lowest:g} m/s, {points(1500):.1f} in water (1500 m/s), "
+         f"at {acquisition.peak_frequency:g} Hz"),
+        ("top", simulation["top"]),
+        ("boundary", f"{kind}, " + ", ".join(f"{name} {value:g}" for name, value in boundary.items())),
+        ("wavelet", _phrase(simulation["wavelet"])),
+        ("interpolation", _phrase(simulation["interpolation"])),
+    ]  # fmt: skip
+
+
+def _phrase(values: dict) -> str:
+    rest = ", ".join(
+        f"{name.replace('_', ' ')} {value:g}" for name, value in values.items() if name != "kind"
+    )
+    return f"{values['kind']}, {rest}"
+
+
+def _size(survey: Path, shards: list[int]) -> str:
+    return (
+        f", {sum(shard_path(survey, shard).stat().st_size for shard in shards) / 1e9:.3f} GB"
+        if shards
+        else ""
+    )
