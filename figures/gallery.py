@@ -42,7 +42,7 @@ def gallery_page(
     columns = min(COLUMNS, len(velocity))
     rows = -(-len(velocity) // columns)
     per_row = 1 if shots is None else 2
-    height = rows * (1.75 + 1.45 * (per_row - 1)) + 0.6
+    height = rows * (2.05 if shots is None else 3.3) + 0.6
     figure = Figure(figsize=(1.6 * columns + 1.2, height), layout="constrained")
     ratios = [1.0, 0.85][:per_row] * rows
     panels = figure.subplots(rows * per_row, columns, squeeze=False, height_ratios=ratios)

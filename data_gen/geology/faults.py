@@ -28,8 +28,8 @@ class Fault:
 
 
 def draw_faults(rng: np.random.Generator, section: Section) -> tuple[Fault, ...]:
-    """Draw no to four faults, mostly of one kind and one direction, as one stress field makes them."""
-    count = int(rng.choice(5, p=(0.35, 0.25, 0.2, 0.12, 0.08)))
+    """Draw no to five faults, mostly of one kind and one direction, as one stress field makes them."""
+    count = int(rng.choice(6, p=(0.33, 0.24, 0.18, 0.12, 0.08, 0.05)))
     normal, side = rng.random() < 0.7, 1 if rng.random() < 0.5 else -1
     faults = []
     for _ in range(count):

@@ -20,14 +20,18 @@ class Folds:
 
 
 def draw_folds(rng: np.random.Generator, section: Section) -> Folds:
-    """Draw gentle to tight folds: up to 12 % of the section's height, over 0.4 to 2 times its width."""
+    """Draw folds of up to 12 % of the section's height, over 0.4 to 2 times its width.
+
+    The regional dip is a few degrees, in one of five sections up to 19.
+    """
     height, width = section.height, section.width
     amplitude = height * 0.12 * rng.beta(1.3, 2.0)
+    steepness = 0.06 if rng.random() < 0.8 else 0.25
     return Folds(
         waves=draw_waves(rng, int(rng.integers(2, 5)), amplitude, (0.4 * width, 2 * width)),
         ripples=draw_waves(rng, 4, height * rng.uniform(0.0, 0.012), (0.08 * width, 0.3 * width)),
         share_at_top=float(rng.uniform(0.1, 1.0)),
-        dip=float(np.clip(rng.normal(0, 0.06), -0.15, 0.15)),
+        dip=float(np.clip(rng.normal(0, steepness), -0.35, 0.35)),
     )
 
 

@@ -39,7 +39,7 @@ def draw_layers(rng: np.random.Generator, section: Section) -> Layers:
     top, bottom = rng.uniform(1650, 2450), rng.uniform(2900, 4000)
     middle = (tops + np.append(tops[1:], 1.0)) / 2
     velocities = top + (bottom - top) * middle ** rng.uniform(0.7, 1.3)
-    velocities += rng.normal(0, rng.uniform(60, 220), size=count)
+    velocities += rng.normal(0, rng.uniform(20, 220), size=count)
     velocities -= (rng.random(count) < 1 / 6) * rng.uniform(150, 600, size=count)
     lateral = rng.normal(0, rng.uniform(20, 200), size=count)
     for _ in range(int(rng.choice(5, p=(0.35, 0.25, 0.2, 0.1, 0.1)))):

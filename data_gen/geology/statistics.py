@@ -65,7 +65,7 @@ def table(statistics: Statistics) -> str:
     share, top = 100 * statistics.salt_share, 100 * statistics.salt_top
     rows = [
         ("models with salt", "100%", f"{np.isfinite(share).mean():.0%}"),
-        ("salt, % of the area", "2.8 to 34, median 9.6", _spread(share)),
+        ("salt, % of the area", "2.8 to 34, median 9.6", _spread(share, 1)),
         ("top of the salt, % of the depth", "25 to 90", _spread(top)),
         ("salt in one body", "97%", f"{np.mean(statistics.salt_bodies[np.isfinite(share)] == 1):.0%}"),
         ("beds seen", "5 to 10", _spread(statistics.layers)),
@@ -80,9 +80,8 @@ def table(statistics: Statistics) -> str:
     return "\n".join(head + [f"| {name} | {published} | {ours} |" for name, published, ours in rows])
 
 
-def _spread(values: np.ndarray) -> str:
+def _spread(values: np.ndarray, digits: int = 0) -> str:
     low, middle, high = np.nanquantile(values, (0.01, 0.5, 0.99))
-    digits = 0 if high >= 20 else 1
     return f"{low:,.{digits}f} to {high:,.{digits}f}, median {middle:,.{digits}f}"
 
 
