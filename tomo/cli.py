@@ -11,6 +11,7 @@ import typer
 
 from data_gen.survey import SurveyError
 from tomo import __version__
+from tomo.gallery import gallery
 from tomo.generate import generate
 from tomo.info import info
 
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (generate, info):
+for command in (generate, gallery, info):
     app.command()(command)
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 
 from data_gen.acquisition import Acquisition
-from data_gen.geology import random_model
-from data_gen.survey import Survey
-from figures.gallery import Shots, gallery_page
-from tomo.presets import PRESETS
+from data_gen.survey import Survey, SurveyError
+from tomo.generate import preset_named
+
+if TYPE_CHECKING:
+    from figures.gallery import Shots
 
 FORMATS = (".pdf", ".png", ".svg")
 
@@ -29,14 +30,12 @@ def gallery(
     gathers: Annotated[bool, typer.Option(help="Draw the gather of the middle source beneath each.")] = True,
 ) -> None:
     """Draw velocity models and their gathers on one page."""
+    from figures.gallery import gallery_page
+
     if output.suffix.lower() not in FORMATS:
-        raise typer.BadParameter(f"{output} is none of {', '.join(FORMATS)}", param_hint="--output")
-    if preset not in PRESETS:
-        raise typer.BadParameter(
-            f"unknown preset {preset!r}: choose from {', '.join(PRESETS)}", param_hint="--preset"
-        )
+        raise SurveyError(f"{output} is no page that can be drawn: choose {', '.join(FORMATS)}")
     if survey is None:
-        acquisition = PRESETS[preset].acquisition
+        acquisition = preset_named(preset).acquisition
         velocity, shots, titles = _random_models(acquisition, models, seed, gathers)
     else:
         opened = Survey.open(survey)
@@ -50,6 +49,8 @@ def gallery(
 
 def _models_of(survey: Survey, count: int, gathers: bool) -> tuple[np.ndarray, Shots | None, list[str]]:
     """Models spread evenly over the survey, the first and the last among them."""
+    from figures.gallery import Shots
+
     indices = np.unique(np.linspace(0, len(survey) - 1, count).round().astype(int))
     acquisition = survey.specification.acquisition
     titles = [f"{'train' if index in survey.train else 'test'} {index}" for index in indices]
@@ -64,13 +65,15 @@ def _random_models(
     acquisition: Acquisition, count: int, seed: int, gathers: bool
 ) -> tuple[np.ndarray, Shots | None, list[str]]:
     """The first models that a survey of this seed would have, shot from the middle."""
+    from data_gen.acoustic import Simulator
+    from data_gen.geology import random_model
+    from figures.gallery import Shots
+
     velocity = np.stack(
         [random_model(np.random.default_rng([seed, i]), acquisition).velocity for i in range(count)]
     )
     shots = None
     if gathers:
-        from data_gen.acoustic import Simulator
-
         simulator = Simulator(replace(acquisition, sources=3))
         middle = np.stack([simulator.gather(model)[1] for model in velocity])
         shots = Shots(middle, acquisition.receiver_x, acquisition.time)

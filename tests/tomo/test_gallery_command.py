@@ -1,0 +1,47 @@
+"""`tomo gallery` draws pages of fresh models and of a survey, and says what is wrong with its arguments."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_gen.acquisition import Acquisition
+from data_gen.generate import generate_survey
+from data_gen.specification import SurveyError, SurveySpecification
+from data_gen.survey import Survey
+from tomo.gallery import _models_of, gallery
+
+
+def is_a_page(path: Path) -> bool:
+    pixels = np.asarray(Image.open(path).convert("RGB"))
+    return min(pixels.shape[:2]) > 200 and len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50
+
+
+def test_models_fresh_from_the_geology(tmp_path):
+    gallery(None, tmp_path / "new" / "page.png", models=3, preset="demo", gathers=False)
+    assert is_a_page(tmp_path / "new" / "page.png")
+
+
+def test_models_and_gathers_of_a_survey(tmp_path):
+    acquisition = Acquisition(48, 48, 15.0, sources=3, receivers=9, samples=40, sample_interval=0.008)
+    generate_survey(
+        SurveySpecification(acquisition, models=4, train_models=2), tmp_path / "survey", workers=1
+    )
+    survey = Survey.open(tmp_path / "survey")
+    velocity, shots, titles = _models_of(survey, 3, gathers=True)
+    assert titles == ["train 0", "test 2", "test 3"]
+    np.testing.assert_array_equal(velocity, survey.velocity([0, 2, 3]))
+    np.testing.assert_array_equal(shots.gathers, survey.gathers([0, 2, 3])[:, 1])
+    gallery(tmp_path / "survey", tmp_path / "page.png", models=12, gathers=True)
+    assert is_a_page(tmp_path / "page.png")
+
+
+def test_wrong_arguments_are_told_and_write_nothing(tmp_path):
+    with pytest.raises(SurveyError, match="docx"):
+        gallery(None, tmp_path / "page.docx", models=1)
+    with pytest.raises(SurveyError, match="preset"):
+        gallery(None, tmp_path / "page.png", models=1, preset="nosuch")
+    with pytest.raises(SurveyError):
+        gallery(tmp_path / "nowhere", tmp_path / "page.png", models=1)
+    assert not list(tmp_path.iterdir())
