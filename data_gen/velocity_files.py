@@ -8,6 +8,7 @@ and at random depths where a model is deeper than the survey.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,21 +19,43 @@ import scipy.io
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from data_gen.acquisition import Acquisition
+from data_gen.public_models import PUBLIC_MODELS
 from data_gen.specification import SurveyError, VelocityFile
 
 
 def register(path: Path, spacing: float | None) -> VelocityFile:
     """A file's entry in the specification; raises SurveyError where it cannot be used.
 
-    `spacing` [m] may be left out for an HDF5 file whose data set has an attribute `spacing`.
+    `spacing` [m] may be left out for an HDF5 file whose data set has an attribute `spacing`, and for the
+    public models of `PUBLIC_MODELS`.
     """
     _, stored = _read(path)
-    spacing = spacing or stored
+    digest = _sha256(path)
+    known = PUBLIC_MODELS[digest].spacing if digest in PUBLIC_MODELS else None
+    spacing = spacing or stored or known
     if spacing is None:
         raise SurveyError(f"{path} does not say its grid spacing: give --spacing METRES")
     if not np.isfinite(spacing) or spacing <= 0:
         raise SurveyError(f"a grid spacing of {spacing:g} m is impossible")
-    return VelocityFile(str(path.resolve()), _sha256(path), float(spacing))
+    return VelocityFile(str(path.resolve()), digest, float(spacing))
+
+
+def register_all(paths: Sequence[Path], spacing: float | None) -> tuple[VelocityFile, ...]:
+    """Entries of files, and of the public models in folders, in the order of their names.
+
+    A `spacing` [m] holds for all of them. Raises SurveyError as `register`, and for a folder without any.
+    """
+    entries = []
+    for path in paths:
+        if not path.is_dir():
+            entries.append(register(path, spacing))
+            continue
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() in (".npy", ".mat"))
+        known = [file for file in files if _sha256(file) in PUBLIC_MODELS]
+        if not known:
+            raise SurveyError(f"{path} holds none of the public velocity models this version knows")
+        entries += [register(file, spacing) for file in known]
+    return tuple(entries)
 
 
 class VelocityWindows:

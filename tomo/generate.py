@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from data_gen.specification import SurveyError, SurveySpecification
+from data_gen.specification import SurveyError, SurveySpecification, VelocityFile
 from tomo.presets import PRESETS, Preset
 
 
@@ -42,7 +42,10 @@ def generate(
     dtype: Annotated[str, typer.Option(help="Type of the gathers on disk: float32 or float16.")] = "float32",
     velocity_models: Annotated[
         list[Path] | None,
-        typer.Option(help="Cut the models from this .npy, .mat or .h5 file; may be given again."),
+        typer.Option(
+            help="Cut the models from this .npy, .mat or .h5 file, or from the public models (Marmousi2, "
+            "SEG/EAGE) in this folder; may be given again."
+        ),
     ] = None,
     spacing: Annotated[
         float | None, typer.Option(help="Grid spacing of --velocity-models in metres.")
@@ -99,10 +102,10 @@ def _specification(
         train_models = 0 if velocity_models else round(models * preset.train_models / preset.models)
     if spacing is not None and not velocity_models:
         raise SurveyError("--spacing belongs to --velocity-models; the survey's own spacing is the preset's")
-    files = ()
+    files: tuple[VelocityFile, ...] = ()
     if velocity_models:
-        from data_gen.velocity_files import register
+        from data_gen.velocity_files import register_all
 
-        files = tuple(register(path, spacing) for path in velocity_models)
+        files = register_all(velocity_models, spacing)
     acquisition = replace(preset.acquisition, free_surface=free_surface)
     return SurveySpecification(acquisition, models, train_models, seed, dtype, files)
