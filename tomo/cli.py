@@ -11,9 +11,13 @@ import typer
 
 from data_gen.survey import SurveyError
 from tomo import __version__
+from tomo.evaluate import evaluate
 from tomo.gallery import gallery
 from tomo.generate import generate
 from tomo.info import info
+from tomo.predict import predict
+from tomo.train import train
+from training.runs import RunError
 
 app = typer.Typer(
     help="Seismic tomography: generate surveys, train networks with Adam or SQGN, evaluate them.",
@@ -21,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (generate, gallery, info):
+for command in (generate, info, gallery, train, evaluate, predict):
     app.command()(command)
 
 
@@ -40,6 +44,6 @@ def main() -> None:
     """Run the command line; a mistake of the user's is one line on stderr and exit status 2."""
     try:
         app()
-    except (SurveyError,) as error:
+    except (SurveyError, RunError) as error:
         print(f"tomo: {error}", file=sys.stderr)
         sys.exit(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log
 
 from data_gen.acquisition import Acquisition
 
@@ -12,6 +13,7 @@ class Preset:
     """A survey's size and acquisition, and the size of the training that goes with it.
 
     `models` velocity models are made; the first `train_models` are for training, the rest for testing.
+    `micro_batch` models at a time pass through the network; None for the whole mini-batch.
     """
 
     acquisition: Acquisition
@@ -19,6 +21,7 @@ class Preset:
     train_models: int
     batch_size: int
     epochs: int
+    micro_batch: int | None = None
 
 
 PRESETS = {
@@ -32,6 +35,16 @@ PRESETS = {
     ),
     "paper": Preset(
         Acquisition(100, 100, 15.0, sources=31, receivers=256, samples=300, sample_interval=0.008),
-        models=960, train_models=800, batch_size=100, epochs=200,
+        models=960, train_models=800, batch_size=100, epochs=200, micro_batch=10,
     ),
 }  # fmt: skip
+
+
+def preset_for(acquisition: Acquisition) -> str:
+    """The preset whose gathers are nearest in size: the one with the same shape, if there is one."""
+
+    def difference(name: str) -> float:
+        pairs = zip(acquisition.gather_shape, PRESETS[name].acquisition.gather_shape, strict=True)
+        return sum(abs(log(a / b)) for a, b in pairs)
+
+    return min(PRESETS, key=difference)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.sqgn import SecondOrderModel
+from training.second_order import SecondOrderModel
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 from conftest import flat, tiny_data, tiny_network
 
-from training.sqgn import SQGN, SecondOrderModel
+from training.second_order import SecondOrderModel
+from training.sqgn import SQGN
 from training.variance_reduction import Partition
 
 MSE = keras.losses.MeanSquaredError

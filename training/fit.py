@@ -1,0 +1,145 @@
+"""Training in Keras's own `fit`: the model, the optimizer, the callbacks, and going on after a kill."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from data_gen.survey import Survey
+from models.architecture import ARCHITECTURES, pooled
+from models.tomography import tomography_network
+from training.augmentation import Augmentation
+from training.loss import KILOMETRE, SquaredError
+from training.metrics import ssim, tomography_loss
+from training.pipeline import conditioning, in_order, training_partition
+from training.runs import Run, RunError, Settings
+from training.second_order import SecondOrderModel
+from training.sqgn import SQGN
+
+PREDICTION_BATCH = 8
+
+
+def make_optimizer(settings: Settings) -> keras.optimizers.Optimizer:
+    """The optimizer that the settings name, with its own learning rate unless they give one."""
+    rate = {} if settings.learning_rate is None else {"learning_rate": settings.learning_rate}
+    if settings.optimizer == "adam":
+        return keras.optimizers.Adam(**{"learning_rate": 1e-3, **rate})
+    if settings.optimizer == "sqgn":
+        return SQGN(**rate)
+    return SQGN.reference(**rate)
+
+
+def make_model(settings: Settings, survey: Survey) -> SecondOrderModel:
+    """The network for this survey, compiled.
+
+    Raises RunError where the gathers are too small for the architecture's pooling, or no model is for training.
+    """
+    convolutions = ARCHITECTURES[settings.architecture]
+    shape = survey.specification.acquisition.gather_shape
+    if min(pooled(shape, convolutions)) < 1:
+        raise RunError(f"gathers of {shape} are too small for the network {settings.architecture!r}")
+    if not 0 < settings.batch_size <= len(survey.train):
+        raise RunError(
+            f"{survey.folder} has {len(survey.train)} models for training, too few for mini-batches of "
+            f"{settings.batch_size}"
+        )
+    model = tomography_network(convolutions, conditioning(survey), SecondOrderModel, settings.seed)
+    model.micro_batch = settings.micro_batch
+    model.compile(optimizer=make_optimizer(settings), loss=SquaredError(), jit_compile=False)
+    return model
+
+
+def train(
+    run: Run,
+    survey: Survey,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: int = 1,
+) -> keras.Model:
+    """Train a run to its last epoch, from its checkpoint if it has one; returns the final model, also on disk.
+
+    The weights after a kill and a second call are those of an uninterrupted training, to the bit.
+    """
+    settings = run.settings
+    keras.utils.set_random_seed(settings.seed)
+    model = make_model(settings, survey)
+    partition = training_partition(survey, settings.batch_size, settings.seed, Augmentation() if settings.augment else None)
+    checkpoint = Checkpoint(run, len(partition))
+    checkpoint.restore(model)
+    model.fit(
+        partition.dataset(model.optimizer),
+        epochs=settings.epochs,
+        initial_epoch=checkpoint.epoch,
+        verbose=verbose,
+        callbacks=[
+            TestScores(survey),
+            keras.callbacks.CSVLogger(run.history_file, append=True),
+            keras.callbacks.TensorBoard(run.folder / "tensorboard", write_graph=False),
+            *callbacks,
+            checkpoint,
+        ],
+    )
+    part = run.folder / "part.keras"
+    model.save(part)
+    os.replace(part, run.model_file)
+    return model
+
+
+class TestScores(keras.callbacks.Callback):
+    """Scores on the test split after each epoch: `val_loss` [(km/s)²], `val_rmse` [m/s] and `val_ssim`.
+
+    They are watched, not used: no weights are chosen by them.
+    """
+
+    __test__ = False
+
+    def __init__(self, survey: Survey) -> None:
+        super().__init__()
+        self.limits = survey.specification.acquisition.velocity_limits
+        self.reference = survey.velocity(survey.test)
+        self.batches = in_order(survey, survey.test, PREDICTION_BATCH) if len(survey.test) else None
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self.batches is None or logs is None:
+            return
+        prediction = self.model.predict(self.batches, verbose=0)
+        loss = tomography_loss(prediction, self.reference)
+        logs["val_loss"] = loss / KILOMETRE**2
+        logs["val_rmse"] = float(np.sqrt(loss / self.reference[0].size))
+        logs["val_ssim"] = float(np.mean(ssim(prediction, self.reference, self.limits)))
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Weights and optimizer state in one file after each epoch, replaced atomically.
+
+    The epoch is read from the optimizer's own iteration count, so that there is no second file to disagree with.
+    """
+
+    def __init__(self, run: Run, batches: int) -> None:
+        super().__init__()
+        self.run = run
+        self.batches = batches
+        self.epoch = 0
+
+    def restore(self, model: keras.Model) -> None:
+        """Load the checkpoint, if there is one, and cut the history back to it."""
+        if isinstance(model.optimizer, SQGN):
+            model.optimizer.batches_per_epoch = self.batches
+        model.optimizer.build(model.trainable_variables)
+        if self.run.checkpoint_file.exists():
+            model.load_weights(self.run.checkpoint_file)
+            self.epoch = int(model.optimizer.iterations) // self.batches
+        if self.run.history_file.exists():
+            with self.run.history_file.open(newline="") as file:
+                header, *rows = csv.reader(file)
+            with self.run.history_file.open("w", newline="") as file:
+                csv.writer(file).writerows([header, *rows[: self.epoch]] if self.epoch else [])
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        part = self.run.folder / "part.weights.h5"
+        self.model.save_weights(part, overwrite=True)
+        os.replace(part, self.run.checkpoint_file)

@@ -1,0 +1,279 @@
+"""Keras models that SQGN can train: one `train_step` is one iteration of Algorithm 1.
+
+    model = SecondOrderModel(inputs, outputs)
+    model.compile(optimizer=SQGN(), loss=..., metrics=[...])
+    model.fit(x, y, batch_size=100, epochs=100)
+
+The step is traced once, without XLA. Forward passes take their weights as arguments (`stateless_call`), so that the
+gradient at w_k, the one at the snapshot and the curvature at w_{k+1} are three calls of the same function, with the same
+dropout masks. Under a `tf.distribute` strategy every replica passes over its part of the mini-batch; loss, gradients and
+products are reduced over replicas explicitly, and the vector work is done once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from training.gauss_newton import (
+    gauss_newton_product,
+    gradient,
+    loss_hessian,
+    over_micro_batches,
+    single_precision,
+)
+from training.sqgn import DIAGNOSTICS, SQGN
+from training.variance_reduction import Partition
+
+Blocks = list[tf.Tensor]
+
+
+@keras.saving.register_keras_serializable(package="sqgn")
+class SecondOrderModel(keras.Model):
+    """A Keras model whose `train_step` is one iteration of Algorithm 1 when its optimizer is SQGN.
+
+    With any other optimizer it trains as a `keras.Model` does.
+
+    Args:
+        micro_batch: samples per forward and backward pass; gradients and products are accumulated over the
+            mini-batch, to the same result. None for the whole mini-batch at once.
+    """
+
+    def __init__(self, *args: Any, micro_batch: int | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.micro_batch = micro_batch
+
+    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, **kwargs: Any) -> None:  # noqa: D417
+        """As `keras.Model.compile`; with SQGN the loss must have a known Hessian, and XLA is off.
+
+        Raises ValueError where the Gauss-Newton matrix would not be the one of the loss: an unknown loss, weighted
+        losses, several outputs, batch statistics, regularized layers, XLA, several steps per execution.
+        """
+        if isinstance(optimizer, SQGN):
+            refused = {
+                "loss_weights": kwargs.get("loss_weights") is not None,
+                "jit_compile=True (XLA differentiates max pooling wrongly)": kwargs.get("jit_compile") is True,
+                "steps_per_execution > 1": kwargs.get("steps_per_execution", 1) != 1,
+                "run_eagerly (tied maxima are differentiated wrongly)": bool(kwargs.get("run_eagerly")),
+                "several outputs": self.built and len(self.outputs) != 1,
+                "layers with regularizers": bool(self.losses),
+            }
+            for what, found in refused.items():
+                if found:
+                    raise ValueError(f"SQGN does not support {what}.")
+            for layer in self._flatten_layers():
+                if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
+                    raise ValueError(
+                        f"The layer {layer.name!r} computes statistics of the mini-batch, which has no Gauss-Newton "
+                        "product per sample: freeze it (layer.trainable = False) or use LayerNormalization."
+                    )
+            if not self.trainable_variables:
+                raise ValueError("The model has no trainable variables: SQGN has nothing to train.")
+            self._hessian = loss_hessian(loss)
+            chosen = keras.losses.get(loss) if isinstance(loss, str) else loss
+            self._sample_losses = getattr(chosen, "call", chosen)
+            kwargs = {**kwargs, "jit_compile": False, "auto_scale_loss": False}
+        super().compile(optimizer=optimizer, loss=loss, **kwargs)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile a loaded model, and create the optimizer's state for the file's values."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def fit(self, x: Any = None, y: Any = None, batch_size: int | None = None, **kwargs: Any) -> Any:
+        """As `keras.Model.fit`. Arrays become a `Partition`; a dataset must hold the training set once."""
+        if not isinstance(self.optimizer, SQGN):
+            return super().fit(x, y, batch_size=batch_size, **kwargs)
+        for name in ("class_weight", "sample_weight", "validation_split", "steps_per_epoch"):
+            if kwargs.get(name):
+                raise ValueError(f"SQGN does not support fit({name}=...).")
+        if y is not None:
+            x = Partition.of_arrays(x, y, batch_size or 32).dataset(self.optimizer)
+        self._prepare(x)
+        callbacks = kwargs.pop("callbacks", None) or []
+        return super().fit(x, callbacks=[_Iterations(x), *callbacks], **kwargs)
+
+    def _prepare(self, dataset: tf.data.Dataset) -> None:
+        optimizer = self.optimizer
+        batches = int(dataset.cardinality())
+        if optimizer.stores_batches and not hasattr(dataset, "partition"):
+            raise ValueError(
+                f"Variance reduction {optimizer.variance_reduction!r} keeps a gradient per mini-batch and must see the "
+                "same mini-batches again: pass arrays, or the dataset of a Partition, to fit()."
+            )
+        if optimizer.batches_per_epoch not in (None, batches) and optimizer.stores_batches and optimizer.built:
+            raise ValueError(f"SQGN was built for {optimizer.batches_per_epoch} mini-batches, not {batches}.")
+        interval = optimizer.full_gradient_interval
+        if optimizer.variance_reduction == "cached" and interval is not None and batches % interval:
+            raise ValueError(f"full_gradient_interval={interval} must divide the {batches} mini-batches of an epoch.")
+        if batches > 0:
+            optimizer.batches_per_epoch = batches
+        with self.distribute_strategy.scope():
+            optimizer.build(self.trainable_variables)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One iteration k of Algorithm 1."""
+        if not isinstance(self.optimizer, SQGN):
+            return super().train_step(data)
+        optimizer = self.optimizer
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        if sample_weight is not None:
+            raise ValueError("SQGN does not support sample weights.")
+        across_replicas = tf.distribute.get_replica_context().merge_call
+        samples = tf.shape(y)[0]
+        k = tf.convert_to_tensor(optimizer.iterations)
+        clock = [_after([samples])]
+
+        w = [tf.convert_to_tensor(v) for v in self.trainable_variables]
+        h, loss, g = self._gradient(w, x, y)
+        clock.append(_after(g))
+        second = optimizer._estimator.second_point()
+        g2 = None if second is None else self._gradient([tf.convert_to_tensor(v) for v in second], x, y)[2]
+        clock.append(_after(g2 or g))
+        _, s = across_replicas(self._advance, (samples, loss, w, g, g2))
+        clock.append(_after(s))
+
+        due = k % optimizer.curvature_interval == 0
+        v = tf.cond(due, lambda: self._product(x, y, s), lambda: [tf.zeros_like(block) for block in s])
+        across_replicas(self._learn_curvature, (samples, due, s, v))
+        clock.append(_after(v))
+        across_replicas(self._finish, (clock,))
+
+        self._loss_tracker.update_state(loss, sample_weight=samples)
+        return self.compute_metrics(x, y, h)
+
+    def _forward(self, x: Any) -> Any:
+        fixed = [tf.convert_to_tensor(v) for v in self.non_trainable_variables]
+        options = {"training": True} if self._call_has_training_arg else {}
+        return lambda weights: self.stateless_call(list(weights), fixed, x, **options)[0]
+
+    def _gradient(self, weights: Blocks, x: Any, y: Any) -> tuple[tf.Tensor, tf.Tensor, Blocks]:
+        """Network output, loss and gradient over a mini-batch."""
+
+        def part(x: Any, y: Any) -> tuple[tf.Tensor, list[tf.Tensor]]:
+            def loss(h: tf.Tensor) -> tf.Tensor:
+                return tf.reduce_mean(self._sample_losses(y, tf.cast(h, weights[0].dtype)))
+
+            h, g = gradient(self._forward(x), weights, loss)
+            return h, [loss(h), *g]
+
+        h, (loss, *g) = over_micro_batches(part, x, y, self.micro_batch)
+        return h, loss, g
+
+    def _product(self, x: Any, y: Any, s: Blocks) -> Blocks:
+        """Gauss-Newton product at the current weights over T_k, the first samples of the shuffled S_k."""
+        count = tf.cast(tf.math.ceil(self.optimizer.curvature_fraction * tf.cast(tf.shape(y)[0], tf.float64)), tf.int32)
+        x, y = keras.tree.map_structure(lambda a: a[:count], (x, y))
+        weights = [tf.convert_to_tensor(v) for v in self.trainable_variables]
+
+        def part(x: Any, y: Any) -> tuple[tf.Tensor, list[tf.Tensor]]:
+            return gauss_newton_product(self._forward(x), weights, lambda h, z: self._hessian(y, h, z), s)
+
+        with single_precision(self):
+            return over_micro_batches(part, x, y, self.micro_batch)[1]
+
+    def _advance(self, strategy: Any, samples: Any, loss: Any, w: Any, g: Any, g2: Any) -> Any:
+        loss, *means = _mean_over_replicas(strategy, samples, [loss, *g, *(g2 or [])])
+        g, g2 = means[: len(g)], means[len(g) :] or None
+        return self.optimizer.advance(loss, [_first(strategy, block) for block in w], g, g2)
+
+    def _learn_curvature(self, strategy: Any, samples: Any, due: Any, s: Any, v: Any) -> None:
+        s = [_first(strategy, block) for block in s]
+        self.optimizer.learn_curvature(_first(strategy, due), s, _mean_over_replicas(strategy, samples, v))
+
+    def _finish(self, strategy: Any, clock: Any) -> None:
+        """Note the seconds of each part, and give the layers' random generators their next state."""
+        clock = [_first(strategy, time) for time in clock]
+        spans = dict(zip(DIAGNOSTICS[6:], (b - a for a, b in zip(clock, clock[1:], strict=False)), strict=True))
+        self.optimizer._record(0.0, **spans)
+        for variable in self.non_trainable_variables:
+            if variable.name == "seed_generator_state":
+                variable.assign_add([0, 1])
+
+    @tf.function(jit_compile=False, reduce_retracing=True)
+    def _full_gradient_of(self, batch: tf.Tensor, seen: tf.Tensor, data: Any) -> tf.Tensor:
+        """Add one mini-batch to the full gradient; returns the number of samples seen so far."""
+
+        def local(data: Any) -> Any:
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+            w = [tf.convert_to_tensor(v) for v in self.trainable_variables]
+            samples = tf.shape(y)[0]
+            g = self._gradient(w, x, y)[2]
+            return tf.distribute.get_replica_context().merge_call(add, (samples, g))
+
+        def add(strategy: Any, samples: Any, g: Any) -> tf.Tensor:
+            total = strategy.reduce("sum", samples, axis=None)
+            share = tf.cast(total, tf.float64) / tf.cast(seen + total, tf.float64)
+            self.optimizer._estimator.add_to_full_gradient(batch, _mean_over_replicas(strategy, samples, g), share)
+            return seen + total
+
+        return _first(self.distribute_strategy, self.distribute_strategy.run(local, (data,)))
+
+    def evaluate_full_gradient(self, dataset: tf.data.Dataset) -> None:
+        """Lines 3 to 6: the gradient of the loss over the whole training set at the current weights."""
+        self.optimizer._estimator.begin_full_gradient([tf.convert_to_tensor(v) for v in self.trainable_variables])
+        seen = tf.constant(0)
+        for number, data in enumerate(self.distribute_strategy.experimental_distribute_dataset(dataset)):
+            seen = self._full_gradient_of(tf.constant(number, tf.int64), seen, data)
+
+
+def _after(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
+    """The time [s] when these tensors are there; zero under deterministic operations, which have no clock."""
+    try:
+        with tf.init_scope():
+            tf.timestamp()
+    except tf.errors.FailedPreconditionError:
+        return tf.zeros((), tf.float64)
+    with tf.control_dependencies(list(tensors)):
+        return tf.timestamp()
+
+
+def _first(strategy: Any, value: Any) -> Any:
+    return strategy.experimental_local_results(value)[0]
+
+
+def _mean_over_replicas(strategy: Any, samples: Any, values: Sequence[Any]) -> list[tf.Tensor]:
+    """Means over all replicas' samples, of means over each replica's own."""
+    if strategy.num_replicas_in_sync == 1:
+        return list(values)
+    counts = strategy.experimental_local_results(samples)
+    total = tf.add_n(list(counts))
+    return [
+        tf.add_n(
+            [
+                local * tf.cast(count / total, local.dtype)
+                for local, count in zip(strategy.experimental_local_results(value), counts, strict=True)
+            ]
+        )
+        for value in values
+    ]
+
+
+class _Iterations(keras.callbacks.Callback):
+    """What an iteration needs from outside the traced step: full gradients when due, and logs."""
+
+    def __init__(self, dataset: tf.data.Dataset) -> None:
+        super().__init__()
+        self.dataset = dataset
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        optimizer = self.model.optimizer
+        self.k = int(optimizer.iterations)
+        self.interval = optimizer.full_gradient_interval or optimizer.batches_per_epoch
+        optimizer.forget_diagnostics()
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        optimizer = self.model.optimizer
+        if self.interval and optimizer._estimator.full_gradient_due(self.k, self.interval):
+            started = time.perf_counter()
+            self.model.evaluate_full_gradient(self.dataset)
+            optimizer._record(0.0, seconds_snapshot=tf.constant(time.perf_counter() - started, tf.float64))
+        self.k += 1
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if logs is not None:
+            logs.update(self.model.optimizer.report())
