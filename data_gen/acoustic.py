@@ -84,9 +84,7 @@ class Simulator:
     Raises SurveyError where there is no C compiler.
     """
 
-    def __init__(
-        self, acquisition: Acquisition, layer: Layer | None = None, space_order: int = SPACE_ORDER
-    ) -> None:
+    def __init__(self, acquisition: Acquisition, layer: Layer | None = None, space_order: int = SPACE_ORDER) -> None:
         self.acquisition = acquisition
         self.layer = layer or Layer()
         self.space_order = space_order
@@ -143,9 +141,7 @@ class Simulator:
         u = devito.TimeFunction(name="u", grid=grid, time_order=2, space_order=order)
         w = devito.TimeFunction(name="w", grid=grid, time_order=1, space_order=order, save=Buffer(1))
         courant = devito.Function(name="courant", grid=grid, space_order=0)
-        wavelet = devito.Function(
-            name="wavelet", dimensions=(time,), shape=(clock.steps + 1,), dtype=np.float32
-        )
+        wavelet = devito.Function(name="wavelet", dimensions=(time,), shape=(clock.steps + 1,), dtype=np.float32)
         source = devito.Function(name="source", grid=grid, dimensions=(x,), shape=shape[1:], space_order=0)
         sample = devito.ConditionalDimension("sample", parent=time, factor=clock.steps_per_sample)
         line = devito.TimeFunction(
@@ -154,9 +150,7 @@ class Simulator:
         )  # fmt: skip
 
         stretched, memory = layer_equations(self.layer, grid, u, courant, w, clock.step * 1e3)
-        receivers = sum(
-            float(self._receiver_z[row]) * u.subs(z, row) for row in np.flatnonzero(self._receiver_z)
-        )
+        receivers = sum(float(self._receiver_z[row]) * u.subs(z, row) for row in np.flatnonzero(self._receiver_z))
         equations = [
             devito.Eq(line, receivers),
             devito.Eq(w, courant * u.laplace),

@@ -25,8 +25,7 @@ def nyquist_symbol(space_order: int) -> float:
     half = space_order // 2
     factorial = math.factorial
     weights = [
-        2 * factorial(half) ** 2 / (m * m * factorial(half - m) * factorial(half + m))
-        for m in range(1, half + 1)
+        2 * factorial(half) ** 2 / (m * m * factorial(half - m) * factorial(half + m)) for m in range(1, half + 1)
     ]
     return 4 * sum(weights[0::2])
 

@@ -26,7 +26,5 @@ class EarthModels:
         if self._windows is None:
             return random_model(rng, specification.acquisition)
         velocity, parameters = self._windows.cut(rng, index, specification.models)
-        check_velocity(
-            velocity, specification.acquisition, name=f"{parameters['file']}, window of model {index},"
-        )
+        check_velocity(velocity, specification.acquisition, name=f"{parameters['file']}, window of model {index},")
         return EarthModel(velocity, np.zeros(velocity.shape, bool), parameters)

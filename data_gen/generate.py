@@ -57,9 +57,7 @@ def generate_survey(
             leftover.unlink(missing_ok=True)
         missing = [shard for shard in range(specification.shards) if not is_whole(shard_path(folder, shard))]
         done = set(range(specification.shards)) - set(missing)
-        progress(
-            sum(len(specification.shard_models(shard)) for shard in done) * specification.acquisition.sources
-        )
+        progress(sum(len(specification.shard_models(shard)) for shard in done) * specification.acquisition.sources)
         if missing and scheduler:
             from data_gen.cluster import run_cluster
 

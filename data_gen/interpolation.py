@@ -30,6 +30,4 @@ def sinc_weights(positions: np.ndarray, points: int, mirror: int | None = None) 
 
 def _window(distance: np.ndarray) -> np.ndarray:
     inside = np.clip(1 - (distance / RADIUS) ** 2, 0, None)
-    return np.where(
-        inside > 0, np.sinc(distance) * np.i0(KAISER_SHAPE * np.sqrt(inside)) / np.i0(KAISER_SHAPE), 0
-    )
+    return np.where(inside > 0, np.sinc(distance) * np.i0(KAISER_SHAPE * np.sqrt(inside)) / np.i0(KAISER_SHAPE), 0)

@@ -46,9 +46,7 @@ class Survey:
         """
         folder = Path(folder)
         survey = cls(folder, read_specification(folder))
-        missing = [
-            shard for shard in range(survey.specification.shards) if not shard_path(folder, shard).exists()
-        ]
+        missing = [shard for shard in range(survey.specification.shards) if not shard_path(folder, shard).exists()]
         if missing:
             raise SurveyError(
                 f"{folder} lacks {len(missing)} of its {survey.specification.shards} shards, the first is "
@@ -77,7 +75,7 @@ class Survey:
         rows = np.asarray(indices, dtype=np.int64).ravel()
         if rows.size and not 0 <= rows.min() <= rows.max() < len(self):
             raise IndexError(f"model {rows.min()} or {rows.max()} is not among {len(self)}")
-        values = np.empty((rows.size, *shape), dtype)
+        values: np.ndarray = np.empty((rows.size, *shape), dtype)
         for shard in np.unique(rows // MODELS_PER_SHARD):
             with self._shard(int(shard)) as file:
                 data = file[name]

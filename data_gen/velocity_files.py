@@ -132,8 +132,7 @@ def _read(path: Path) -> tuple[np.ndarray, float | None]:
         raise SurveyError(f"{path} cannot be read: {error}") from None
     if values.dtype.kind not in "fiu" or values.ndim not in (2, 3) or values.size == 0:
         raise SurveyError(
-            f"{path} holds {values.dtype} of shape {values.shape}, "
-            "not velocities (depth, x) or (model, depth, x)"
+            f"{path} holds {values.dtype} of shape {values.shape}, not velocities (depth, x) or (model, depth, x)"
         )
     return values.reshape(-1, *values.shape[-2:]), spacing
 
@@ -154,9 +153,7 @@ def _read_mat(path: Path) -> tuple[np.ndarray, float | None]:
 def _read_hdf5(path: Path) -> tuple[np.ndarray, float | None]:
     with h5py.File(path, "r") as file:
         found: dict[str, Any] = {}
-        file.visititems(
-            lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None
-        )
+        file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
         data = _only(found, path)
         spacing = data.attrs.get("spacing", file.attrs.get("spacing"))
         return data[()], None if spacing is None else float(np.ravel(spacing)[0])
@@ -164,18 +161,12 @@ def _read_hdf5(path: Path) -> tuple[np.ndarray, float | None]:
 
 def _only(arrays: dict[str, Any], path: Path) -> Any:
     """The array of velocities: the one called so, or else the only one of two or three dimensions."""
-    images = {
-        name: array
-        for name, array in arrays.items()
-        if getattr(array, "ndim", 0) in (2, 3) and array.size > 1
-    }
+    images = {name: array for name, array in arrays.items() if getattr(array, "ndim", 0) in (2, 3) and array.size > 1}
     for name, array in images.items():
         if name.rsplit("/")[-1].lower() in ("velocity", "vp"):
             return array
     if len(images) != 1:
-        raise SurveyError(
-            f"{path} holds {len(images)} arrays that may be velocities ({', '.join(images)}), not one"
-        )
+        raise SurveyError(f"{path} holds {len(images)} arrays that may be velocities ({', '.join(images)}), not one")
     return next(iter(images.values()))
 
 

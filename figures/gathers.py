@@ -12,9 +12,7 @@ from figures.palette import amplitude_clip, draw_gather
 SHARE = 0.9
 
 
-def shot_gathers(
-    gathers: np.ndarray, source_x: np.ndarray, receiver_x: np.ndarray, time: np.ndarray
-) -> Figure:
+def shot_gathers(gathers: np.ndarray, source_x: np.ndarray, receiver_x: np.ndarray, time: np.ndarray) -> Figure:
     """Draw shots of one survey side by side on one symmetric grey scale.
 
     Args:

@@ -47,9 +47,7 @@ def draw_velocity(axes: Axes, velocity: np.ndarray, spacing: float, limits: tupl
     )
 
 
-def draw_gather(
-    axes: Axes, gather: np.ndarray, receiver_x: np.ndarray, time: np.ndarray, clip: float
-) -> None:
+def draw_gather(axes: Axes, gather: np.ndarray, receiver_x: np.ndarray, time: np.ndarray, clip: float) -> None:
     """Draw one gather, (receiver, time): `receiver_x` across, `time` [s] down, grey from -clip to clip."""
     half_receiver = 0.5 * (receiver_x[-1] - receiver_x[0]) / max(len(receiver_x) - 1, 1)
     half_sample = 0.5 * (time[-1] - time[0]) / max(len(time) - 1, 1)

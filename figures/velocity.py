@@ -54,9 +54,7 @@ def velocity_panels(
     return figure
 
 
-def _scores(
-    title: str, row: int, ssim: Mapping[str, np.ndarray] | None, rmse: Mapping[str, np.ndarray] | None
-) -> str:
+def _scores(title: str, row: int, ssim: Mapping[str, np.ndarray] | None, rmse: Mapping[str, np.ndarray] | None) -> str:
     parts = []
     if ssim and title in ssim:
         parts.append(f"SSIM {ssim[title][row]:.2f}")

@@ -66,8 +66,6 @@ def _normalization(conditioning: Conditioning) -> keras.layers.Layer:
     layer = keras.layers.Normalization(axis=(1, 2, 3), name="normalization")
     layer.build((None, *conditioning.mean_gather.shape, 1))
     layer.adapt_mean.assign(conditioning.mean_gather)
-    layer.adapt_variance.assign(
-        np.broadcast_to(conditioning.gather_deviation**2, conditioning.mean_gather.shape)
-    )
+    layer.adapt_variance.assign(np.broadcast_to(conditioning.gather_deviation**2, conditioning.mean_gather.shape))
     layer.finalize_state()
     return layer

@@ -36,7 +36,9 @@ def _print_version(value: bool) -> None:
 
 
 @app.callback()
-def _options(version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True)) -> None:
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True),
+) -> None:
     pass
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,12 +11,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tomo.tensorflow import load_tensorflow
+
 if TYPE_CHECKING:
     from data_gen.survey import Survey
     from training.evaluation import Evaluation
     from training.runs import Run
 
-COLUMNS = {
+SCORES = {
     "loss": ("loss (m/s)²", "{:.3e}"),
     "mse": ("MSE (m/s)²", "{:.3e}"),
     "rmse": ("RMSE m/s", "{:.0f}"),
@@ -31,17 +34,20 @@ COLUMNS = {
 def evaluate(
     runs: Annotated[list[Path], typer.Argument(help="Folders of one or several finished runs.")],
     output: Annotated[
-        Path | None, typer.Option(help="Folder for tables and figures; default: `evaluation` in the first run.")
+        Path | None,
+        typer.Option(help="Folder for tables and figures; default: `evaluation` in the first run."),
     ] = None,
     survey: Annotated[
         Path | None, typer.Option(help="Score on the test models of another survey of the same geometry.")
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Models in the figure of predictions.")] = 4,
     physics: Annotated[
-        int, typer.Option(min=0, help="Simulate the surveys of this many predictions and report the data misfit.")
+        int,
+        typer.Option(min=0, help="Simulate the surveys of this many predictions and report the data misfit."),
     ] = 0,
 ) -> None:
     """Score runs on a survey's test models, beside the mean model of the training set."""
+    load_tensorflow()
     from data_gen.survey import Survey
     from training.evaluation import evaluate as evaluate_runs
     from training.evaluation import write_scores
@@ -65,13 +71,11 @@ def evaluate(
 
 
 def _print_table(evaluation: Evaluation, misfits: Mapping[str, Mapping[str, float]], title: str) -> None:
-    import dataclasses
-
-    shown = {name: form for name, form in COLUMNS.items() if name != "data_misfit" or misfits}
-    table = Table("", *(heading for heading, _ in shown.values()), title=title)
-    for predictor, means in evaluation.means().items():
-        values = {**dataclasses.asdict(means), **misfits.get(predictor, {})}
-        table.add_row(predictor, *(form.format(values[name]) for name, (_, form) in shown.items()))
+    rows = {name: {**dataclasses.asdict(means), **misfits.get(name, {})} for name, means in evaluation.means().items()}
+    table = Table("", *rows, title=title)
+    for score, (heading, form) in SCORES.items():
+        if score != "data_misfit" or misfits:
+            table.add_row(heading, *(form.format(values[score]) for values in rows.values()))
     Console().print(table)
 
 
@@ -97,7 +101,7 @@ def _physics(evaluation: Evaluation, survey: Survey, count: int, folder: Path) -
     middle = acquisition.sources // 2
     gather_comparison(
         given[chosen, middle], simulated[chosen, middle], acquisition.receiver_x, acquisition.time,
-        cases=["best", "median", "worst"], misfits=each[chosen],
+        cases=["best", "median", "worst"], misfits=list(each[chosen]),
     ).savefig(folder / "physics.png", dpi=150)  # fmt: skip
     return misfits
 
@@ -140,6 +144,6 @@ def _draw(evaluation: Evaluation, runs: Sequence[Run], survey: Survey, count: in
         )
     shots = np.unique(np.linspace(0, acquisition.sources - 1, 3).astype(int))
     gathers = survey.gathers(evaluation.indices[:1])[0]
-    shot_gathers(
-        gathers[shots], acquisition.source_x[shots], acquisition.receiver_x, acquisition.time
-    ).savefig(folder / "gathers.png", dpi=150)
+    shot_gathers(gathers[shots], acquisition.source_x[shots], acquisition.receiver_x, acquisition.time).savefig(
+        folder / "gathers.png", dpi=150
+    )

@@ -20,9 +20,7 @@ FORMATS = (".pdf", ".png", ".svg")
 
 
 def gallery(
-    survey: Annotated[
-        Path | None, typer.Argument(help="A survey's folder; without it, new random models.")
-    ] = None,
+    survey: Annotated[Path | None, typer.Argument(help="A survey's folder; without it, new random models.")] = None,
     output: Annotated[Path, typer.Option(help="The page: a .png, .pdf or .svg file.")] = Path("gallery.png"),
     models: Annotated[int, typer.Option(min=1, max=120, help="Models on the page.")] = 12,
     preset: Annotated[str, typer.Option(help="Without a survey: the grid of this preset.")] = "laptop",
@@ -69,9 +67,7 @@ def _random_models(
     from data_gen.geology import random_model
     from figures.gallery import Shots
 
-    velocity = np.stack(
-        [random_model(np.random.default_rng([seed, i]), acquisition).velocity for i in range(count)]
-    )
+    velocity = np.stack([random_model(np.random.default_rng([seed, i]), acquisition).velocity for i in range(count)])
     shots = None
     if gathers:
         simulator = Simulator(replace(acquisition, sources=3))

@@ -33,9 +33,7 @@ def generate(
     models: Annotated[int | None, typer.Option(help="Number of models; default: the preset's.")] = None,
     train_models: Annotated[
         int | None,
-        typer.Option(
-            help="How many of them are for training; default: the preset's share, none of your own models."
-        ),
+        typer.Option(help="How many of them are for training; default: the preset's share, none of your own models."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the geology.")] = 0,
     free_surface: Annotated[bool, typer.Option("--free-surface", help="Reflect at the top.")] = False,
@@ -47,9 +45,7 @@ def generate(
             "SEG/EAGE) in this folder; may be given again."
         ),
     ] = None,
-    spacing: Annotated[
-        float | None, typer.Option(help="Grid spacing of --velocity-models in metres.")
-    ] = None,
+    spacing: Annotated[float | None, typer.Option(help="Grid spacing of --velocity-models in metres.")] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(help="Address of a Dask scheduler, tcp://host:port, whose workers are to do it."),

@@ -44,8 +44,7 @@ def _rows(specification: SurveySpecification, simulation: dict) -> list[tuple[st
     boundary = dict(simulation["boundary"])
     kind = boundary.pop("kind")
     files = ", ".join(
-        f"{Path(file.path).name} at {file.spacing:g} m, SHA-256 {file.sha256}"
-        for file in specification.velocity_files
+        f"{Path(file.path).name} at {file.spacing:g} m, SHA-256 {file.sha256}" for file in specification.velocity_files
     )
     return [
         ("models", f"{specification.models}, {specification.train_models} of them for training"),
@@ -71,15 +70,9 @@ def _rows(specification: SurveySpecification, simulation: dict) -> list[tuple[st
 
 
 def _phrase(values: dict) -> str:
-    rest = ", ".join(
-        f"{name.replace('_', ' ')} {value:g}" for name, value in values.items() if name != "kind"
-    )
+    rest = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in values.items() if name != "kind")
     return f"{values['kind']}, {rest}"
 
 
 def _size(survey: Path, shards: list[int]) -> str:
-    return (
-        f", {sum(shard_path(survey, shard).stat().st_size for shard in shards) / 1e9:.3f} GB"
-        if shards
-        else ""
-    )
+    return f", {sum(shard_path(survey, shard).stat().st_size for shard in shards) / 1e9:.3f} GB" if shards else ""

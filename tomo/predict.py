@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tomo.tensorflow import load_tensorflow
+
 
 def predict(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
@@ -16,6 +18,7 @@ def predict(
     ),
 ) -> None:
     """Predict velocity models from gathers recorded with the geometry that the run was trained for."""
+    load_tensorflow()
     from figures.velocity import velocity_panels
     from training.evaluation import predict_file
     from training.runs import open_run

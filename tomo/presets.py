@@ -27,7 +27,7 @@ class Preset:
 PRESETS = {
     "demo": Preset(
         Acquisition(48, 48, 15.0, sources=5, receivers=48, samples=100, sample_interval=0.008),
-        models=256, train_models=208, batch_size=26, epochs=30,
+        models=256, train_models=208, batch_size=26, epochs=16,
     ),
     "laptop": Preset(
         Acquisition(100, 100, 15.0, sources=8, receivers=64, samples=150, sample_interval=0.016),

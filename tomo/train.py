@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tomo.tensorflow import load_tensorflow
+
 
 def train(
     survey: Annotated[Path, typer.Argument(help="Folder of the survey.")],
@@ -19,14 +21,13 @@ def train(
     batch_size: Annotated[int | None, typer.Option(help="Models per mini-batch.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Else the optimizer's own default.")] = None,
     seed: Annotated[int, typer.Option(help="Of initial weights, mini-batches and augmentation.")] = 0,
-    micro_batch: Annotated[
-        int | None, typer.Option(help="Models per pass: less memory, the same result.")
-    ] = None,
+    micro_batch: Annotated[int | None, typer.Option(help="Models per pass: less memory, the same result.")] = None,
     augment: Annotated[
         bool, typer.Option("--augment", help="Mirror, add noise, kill traces, scale sources on the fly.")
     ] = False,
 ) -> None:
     """Train a network on a survey, with Adam or SQGN."""
+    load_tensorflow()
     from data_gen.survey import Survey
     from tomo.presets import PRESETS, preset_for
     from training.fit import train as train_run

@@ -77,9 +77,7 @@ def add_noise(
     """
     samples = tf.shape(gathers)[3]
     white = tf.random.stateless_normal(tf.shape(gathers)[:4], seed)
-    frequency = tf.range(samples // 2 + 1, dtype=tf.float32) / (
-        tf.cast(samples, tf.float32) * sample_interval
-    )
+    frequency = tf.range(samples // 2 + 1, dtype=tf.float32) / (tf.cast(samples, tf.float32) * sample_interval)
     inside = tf.cast((frequency >= band[0]) & (frequency <= band[1]), tf.complex64)
     noise = tf.signal.irfft(tf.signal.rfft(white) * inside, [samples])[..., None]
     power = tf.math.divide_no_nan(_power(gathers), _power(noise))

@@ -56,7 +56,7 @@ def predict(network: keras.Model, survey: Survey, indices: np.ndarray) -> np.nda
 def mean_model(run: Run) -> np.ndarray:
     """The mean velocity model (depth, x) [m/s] of the models that a run was trained on."""
     survey = Survey.open(run.survey)
-    return np.mean(survey.velocity(survey.train), axis=0, dtype=np.float64).astype(np.float32)
+    return np.asarray(np.mean(survey.velocity(survey.train), axis=0, dtype=np.float64), np.float32)
 
 
 def evaluate(runs: Sequence[Run], survey: Survey, indices: np.ndarray) -> Evaluation:
@@ -82,9 +82,7 @@ def write_scores(
     evaluation: Evaluation, folder: Path, about: Mapping[str, object], more: Mapping[str, Mapping[str, float]]
 ) -> None:
     """Write `scores.json`, means by predictor (`more` adds to them), and `samples.csv`, a row per sample of each."""
-    means = {
-        name: {**dataclasses.asdict(row), **more.get(name, {})} for name, row in evaluation.means().items()
-    }
+    means = {name: {**dataclasses.asdict(row), **more.get(name, {})} for name, row in evaluation.means().items()}
     write_whole(
         folder / "scores.json",
         json.dumps({**about, "samples": len(evaluation.indices), "scores": means}, indent=1) + "\n",

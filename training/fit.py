@@ -26,7 +26,7 @@ PREDICTION_BATCH = 8
 
 def make_optimizer(settings: Settings) -> keras.optimizers.Optimizer:
     """The optimizer that the settings name, with its own learning rate unless they give one."""
-    rate = {} if settings.learning_rate is None else {"learning_rate": settings.learning_rate}
+    rate: dict[str, Any] = {} if settings.learning_rate is None else {"learning_rate": settings.learning_rate}
     if settings.optimizer == "adam":
         return keras.optimizers.Adam(**{"learning_rate": 1e-3, **rate})
     if settings.optimizer == "sqgn":
@@ -67,7 +67,9 @@ def train(
     settings = run.settings
     keras.utils.set_random_seed(settings.seed)
     model = make_model(settings, survey)
-    partition = training_partition(survey, settings.batch_size, settings.seed, Augmentation() if settings.augment else None)
+    partition = training_partition(
+        survey, settings.batch_size, settings.seed, Augmentation() if settings.augment else None
+    )
     checkpoint = Checkpoint(run, len(partition))
     checkpoint.restore(model)
     model.fit(

@@ -32,8 +32,7 @@ def inner_products(pairs: Blocks, vectors: Sequence[Blocks]) -> tf.Tensor:
     Returns float64 (variables, 2L, number of vectors).
     """
     products = [
-        tf.matmul(rows, tf.stack(columns), transpose_b=True)
-        for rows, *columns in zip(pairs, *vectors, strict=True)
+        tf.matmul(rows, tf.stack(columns), transpose_b=True) for rows, *columns in zip(pairs, *vectors, strict=True)
     ]
     return tf.cast(tf.stack(products), tf.float64)
 
@@ -120,13 +119,14 @@ class History:
         """Forget all pairs if `when` holds."""
         self.written.assign(tf.where(when, tf.zeros_like(self.written), self.written))
 
-    def push(self, s: Blocks, v: Blocks) -> None:
+    def push(self, s: Blocks, v: Blocks) -> tf.Operation:
         """Add a pair, in place of the oldest one when the history is full."""
         slot = self.written % self.length
         rows = tf.stack([slot, slot + self.length])
         for block, a, b in zip(self.pairs, s, v, strict=True):
             block.value.scatter_update(tf.IndexedSlices(tf.stack([a, b]), rows))
         self.written.assign_add(1)
+        return tf.no_op()
 
     def inverse_times(self, g: Blocks) -> tuple[list[tf.Tensor], tf.Tensor]:
         """Return `B g` as a list of (m_l,), and the scaling D; without pairs B is the identity."""

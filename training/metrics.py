@@ -64,9 +64,7 @@ def score(
 
 def mean_scores(scores: Sequence[Scores]) -> Scores:
     """Means over the samples; `rmse` is the root of the mean `mse`, and salt scores leave out NaN."""
-    means = {
-        field.name: _mean([getattr(s, field.name) for s in scores], field.name) for field in fields(Scores)
-    }
+    means = {field.name: _mean([getattr(s, field.name) for s in scores], field.name) for field in fields(Scores)}
     return Scores(**{**means, "rmse": means["mse"] ** 0.5})
 
 

@@ -25,9 +25,7 @@ def conditioning(survey: Survey, block: int = 16) -> Conditioning:
     for indices in blocks:
         mean_gather += survey.gathers(indices).sum(axis=0, dtype=np.float64) / count
         mean_velocity += survey.velocity(indices).sum(axis=0, dtype=np.float64) / count
-    variance = sum(
-        np.sum((survey.gathers(indices) - mean_gather) ** 2, axis=0, dtype=np.float64) for indices in blocks
-    )
+    variance = sum(np.sum((survey.gathers(indices) - mean_gather) ** 2, axis=0, dtype=np.float64) for indices in blocks)
     deviation = np.sqrt(np.mean(variance / count))
     return Conditioning(
         mean_gather.astype(np.float32),
@@ -75,4 +73,4 @@ def training_partition(
 def in_order(survey: Survey, indices: np.ndarray, batch_size: int) -> tf.data.Dataset:
     """Mini-batches of (gathers, velocity) of the given models, in their order."""
     positions = tf.data.Dataset.range(len(indices)).batch(batch_size)
-    return positions.map(reader(survey, indices), deterministic=True).prefetch(1)
+    return positions.map(reader(survey, indices)).prefetch(1)

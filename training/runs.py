@@ -1,10 +1,10 @@
 """A run on disk: a folder with the resolved configuration, the history, the checkpoint and the final model.
 
-    config.json            settings, acquisition, optimizer, versions: everything needed to train again
-    history.csv            one row per epoch
-    tensorboard/           the same for TensorBoard
-    checkpoint.weights.h5  weights and all of the optimizer's state after the last whole epoch
-    model.keras            the final model, from raw gathers to m/s; its presence says that the run is finished
+config.json            settings, acquisition, optimizer, versions: everything needed to train again
+history.csv            one row per epoch
+tensorboard/           the same for TensorBoard
+checkpoint.weights.h5  weights and all of the optimizer's state after the last whole epoch
+model.keras            the final model, from raw gathers to m/s; its presence says that the run is finished
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ class Run:
             if getattr(theirs, field.name) != getattr(ours, field.name)
         ]
         if different:
-            raise RunError(f"{self.folder} was trained on another geometry than {survey.folder}: {', '.join(different)}")
+            raise RunError(
+                f"{self.folder} was trained on another geometry than {survey.folder}: {', '.join(different)}"
+            )
 
 
 def begin_run(folder: Path, settings: Settings, survey: Survey) -> Run:

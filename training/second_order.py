@@ -5,15 +5,16 @@
     model.fit(x, y, batch_size=100, epochs=100)
 
 The step is traced once, without XLA. Forward passes take their weights as arguments (`stateless_call`), so that the
-gradient at w_k, the one at the snapshot and the curvature at w_{k+1} are three calls of the same function, with the same
-dropout masks. Under a `tf.distribute` strategy every replica passes over its part of the mini-batch; loss, gradients and
-products are reduced over replicas explicitly, and the vector work is done once.
+gradient at w_k, the one at the snapshot and the curvature at w_{k+1} are three calls of the same function, with the
+same dropout masks. Under a `tf.distribute` strategy every replica passes over its part of the mini-batch; loss,
+gradients and products are reduced over replicas explicitly, and the vector work is done once.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import keras
@@ -47,7 +48,7 @@ class SecondOrderModel(keras.Model):
         super().__init__(*args, **kwargs)
         self.micro_batch = micro_batch
 
-    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, **kwargs: Any) -> None:  # noqa: D417
+    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, **kwargs: Any) -> None:
         """As `keras.Model.compile`; with SQGN the loss must have a known Hessian, and XLA is off.
 
         Raises ValueError where the Gauss-Newton matrix would not be the one of the loss: an unknown loss, weighted
@@ -188,7 +189,7 @@ class SecondOrderModel(keras.Model):
     def _finish(self, strategy: Any, clock: Any) -> None:
         """Note the seconds of each part, and give the layers' random generators their next state."""
         clock = [_first(strategy, time) for time in clock]
-        spans = dict(zip(DIAGNOSTICS[6:], (b - a for a, b in zip(clock, clock[1:], strict=False)), strict=True))
+        spans = dict(zip(DIAGNOSTICS[6:], (b - a for a, b in pairwise(clock)), strict=True))
         self.optimizer._record(0.0, **spans)
         for variable in self.non_trainable_variables:
             if variable.name == "seed_generator_state":

@@ -21,7 +21,7 @@ import tensorflow as tf
 from training.lbfgs import History
 from training.variance_reduction import ESTIMATORS, assign
 
-Blocks = list[tf.Tensor]
+Blocks = Sequence[tf.Tensor]
 
 DIAGNOSTICS = (
     "gradient_norm",
@@ -96,9 +96,7 @@ class SQGN(keras.optimizers.Optimizer):
         for parameter, sound in ranges.items():
             if not sound:
                 raise ValueError(f"SQGN: {parameter}={values[parameter]!r} is out of range.")
-        super().__init__(
-            float(learning_rate) if isinstance(learning_rate, int) else learning_rate, name=name, **kwargs
-        )
+        super().__init__(float(learning_rate) if isinstance(learning_rate, int) else learning_rate, name=name, **kwargs)
         self.history = history
         self.regularization = regularization
         self.curvature_interval = curvature_interval
@@ -185,7 +183,7 @@ class SQGN(keras.optimizers.Optimizer):
         s, v = ([tf.reshape(block, [-1]) for block in blocks] for blocks in (s, v))
         sv, ss, vv = _dot(s, v), _dot(s, s), _dot(v, v)
         accepted = due & (sv > 0.0) & tf.math.is_finite(sv) & tf.math.is_finite(vv) & (ss > 0.0)
-        tf.cond(accepted, lambda: _nothing(self._pairs.push(s, v)), lambda: tf.constant(0))
+        tf.cond(accepted, lambda: self._pairs.push(s, v), lambda: tf.no_op())
         self._record(
             0.0,
             curvature=tf.where(accepted, sv / ss, 0.0) * self.curvature_interval,
@@ -211,8 +209,8 @@ class SQGN(keras.optimizers.Optimizer):
 
     def report(self) -> dict[str, float]:
         """Means (and, from `pairs_refused` on, sums) of the diagnostics since `forget_diagnostics`."""
-        *values, iterations = np.asarray(self._diagnostics)
-        values = np.asarray(values)
+        values = np.array(self._diagnostics)
+        values, iterations = values[:-1], values[-1]
         values[: _SUMS.start] /= max(iterations, 1.0)
         return dict(zip(DIAGNOSTICS, map(float, values), strict=True))
 
@@ -240,7 +238,3 @@ def _dot(a: Blocks, b: Blocks) -> tf.Tensor:
 
 def _norm(a: Blocks) -> tf.Tensor:
     return tf.sqrt(_dot(a, a))
-
-
-def _nothing(_: None) -> tf.Tensor:
-    return tf.constant(0)

@@ -143,9 +143,7 @@ class STORM(Plain):
     def estimate(self, iteration: tf.Tensor, batch: tf.Tensor, w: Blocks, g: Blocks, g2: Blocks | None) -> Blocks:
         assert g2 is not None
         keep = tf.where(iteration == 0, 0.0, 1.0 - self.decay)
-        g_k = [
-            a + tf.cast(keep, a.dtype) * (average - b) for a, b, average in zip(g, g2, self.average, strict=True)
-        ]
+        g_k = [a + tf.cast(keep, a.dtype) * (average - b) for a, b, average in zip(g, g2, self.average, strict=True)]
         assign(self.previous, w)
         assign(self.average, g_k)
         return g_k

@@ -42,9 +42,7 @@ def draw_unconformity(rng: np.random.Generator, section: Section) -> SeaFloor | 
         return None
     return SeaFloor(
         depth=section.height * float(rng.uniform(0.15, 0.5)),
-        waves=draw_waves(
-            rng, 3, section.height * rng.uniform(0.03, 0.1), (0.5 * section.width, 2 * section.width)
-        ),
+        waves=draw_waves(rng, 3, section.height * rng.uniform(0.03, 0.1), (0.5 * section.width, 2 * section.width)),
         dip=float(rng.normal(0, 0.08)),
         drape=float(rng.uniform(0, 0.6)),
     )

@@ -58,9 +58,7 @@ class Waves:
         return height
 
 
-def draw_waves(
-    rng: np.random.Generator, count: int, amplitude: float, wavelengths: tuple[float, float]
-) -> Waves:
+def draw_waves(rng: np.random.Generator, count: int, amplitude: float, wavelengths: tuple[float, float]) -> Waves:
     """Draw `count` waves with wavelengths [m] in the given range; the shorter, the lower.
 
     Their heights add to at most `amplitude` [m], and none is steeper than 27 degrees.

@@ -84,9 +84,7 @@ def test_nine_of_ten_models_hold_salt():
 
 def test_velocity_grows_with_depth_on_average_but_has_inversions():
     sediments = np.array([np.where(m.salt_mask, np.nan, m.velocity) for m in models(GRIDS[1])])
-    top, middle, bottom = (
-        np.nanmean(sediments[:, rows]) for rows in (slice(20), slice(40, 60), slice(80, None))
-    )
+    top, middle, bottom = (np.nanmean(sediments[:, rows]) for rows in (slice(20), slice(40, 60), slice(80, None)))
     assert top + 300 < middle < bottom - 300
     assert np.mean(np.any(np.diff(sediments, axis=1) < -100, axis=(1, 2))) > 0.5
 

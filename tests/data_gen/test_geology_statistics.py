@@ -48,9 +48,7 @@ def test_velocities_cover_the_published_range_and_grow_with_depth(ours):
     medians = np.nanmedian(ours.velocity[..., 1], axis=0)
     assert np.all(np.diff(medians) > 150)
     # At every depth a spread of over a kilometre a second: depth alone does not tell the velocity.
-    spread = np.nanquantile(ours.velocity[..., 2], 0.99, axis=0) - np.nanquantile(
-        ours.velocity[..., 0], 0.01, axis=0
-    )
+    spread = np.nanquantile(ours.velocity[..., 2], 0.99, axis=0) - np.nanquantile(ours.velocity[..., 0], 0.01, axis=0)
     assert np.all(spread > 1000)
 
 

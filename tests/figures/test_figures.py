@@ -37,9 +37,7 @@ def labels(figure: Figure) -> str:
 def panels() -> Figure:
     predictions = {"reference": VELOCITY, "sqgn": VELOCITY + 50}
     scores = {"sqgn": np.array([0.7, 0.6, 0.5])}
-    return velocity_panels(
-        predictions, 15.0, ssim=scores, rmse={"sqgn": np.full(3, 50.0)}, samples=["a", "b", "c"]
-    )
+    return velocity_panels(predictions, 15.0, ssim=scores, rmse={"sqgn": np.full(3, 50.0)}, samples=["a", "b", "c"])
 
 
 def test_velocity_panels_share_the_reference_s_scale_in_km_per_s():

@@ -25,9 +25,7 @@ def test_models_fresh_from_the_geology(tmp_path):
 
 def test_models_and_gathers_of_a_survey(tmp_path):
     acquisition = Acquisition(48, 48, 15.0, sources=3, receivers=9, samples=40, sample_interval=0.008)
-    generate_survey(
-        SurveySpecification(acquisition, models=4, train_models=2), tmp_path / "survey", workers=1
-    )
+    generate_survey(SurveySpecification(acquisition, models=4, train_models=2), tmp_path / "survey", workers=1)
     survey = Survey.open(tmp_path / "survey")
     velocity, shots, titles = _models_of(survey, 3, gathers=True)
     assert titles == ["train 0", "test 2", "test 3"]

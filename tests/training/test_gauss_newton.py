@@ -9,6 +9,7 @@ import tensorflow as tf
 from conftest import dense_jacobian, flat, tiny_data, tiny_network
 
 from training.gauss_newton import gauss_newton_product, gradient, loss_hessian, over_micro_batches
+from training.sqgn import SQGN
 
 ONE_HOT = np.eye(3)[[0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2]]
 LABELS = np.argmax(ONE_HOT, 1)
@@ -16,7 +17,7 @@ LABELS = np.argmax(ONE_HOT, 1)
 LOSSES = [
     ("mse", None, None, keras.losses.MeanSquaredError()),
     ("categorical logits", None, ONE_HOT, keras.losses.CategoricalCrossentropy(from_logits=True)),
-    ("categorical smoothed", None, ONE_HOT, keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)),
+    ("smoothed", None, ONE_HOT, keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)),
     ("categorical", "softmax", ONE_HOT, keras.losses.CategoricalCrossentropy()),
     ("sparse logits", None, LABELS, keras.losses.SparseCategoricalCrossentropy(from_logits=True)),
     ("sparse", "softmax", LABELS, keras.losses.SparseCategoricalCrossentropy()),
@@ -137,7 +138,11 @@ def relu_network(seed=0):
     h = inputs
     for filters in (4, 6):
         h = keras.layers.Conv3D(
-            filters, 3, padding="same", kernel_initializer=next(initial), bias_initializer=keras.initializers.Constant(0.1)
+            filters,
+            3,
+            padding="same",
+            kernel_initializer=next(initial),
+            bias_initializer=keras.initializers.Constant(0.1),
         )(h)
         h = keras.layers.MaxPool3D((1, 2, 2))(keras.layers.ReLU()(h))
     h = keras.layers.Dense(5, kernel_initializer=next(initial))(keras.layers.Flatten()(h))
@@ -200,8 +205,6 @@ def test_xla_would_be_wrong_and_is_refused():
     exact, compiled = product_of(False), product_of(True)
     assert np.linalg.norm(compiled - exact) > 5e-4 * np.linalg.norm(exact)
     with pytest.raises(ValueError, match="XLA"):
-        from training.sqgn import SQGN
-
         tiny_network().compile(optimizer=SQGN(), loss="mse", jit_compile=True)
 
 

@@ -98,9 +98,7 @@ def test_bodies_are_found_when_half_of_them_is_covered():
     assert metrics.salt_found(salt((10, 15, 5, 15)), truth) == 0.5
     assert metrics.salt_found(salt((10, 14, 5, 15)), truth) == 0
     assert metrics.salt_found(salt((0, 50, 0, 60)), truth) == 1
-    assert (
-        metrics.salt_found(salt((0, 50, 0, 60)), truth | salt((45, 46, 0, 5))) == 1
-    )  # a splinter of 5 cells
+    assert metrics.salt_found(salt((0, 50, 0, 60)), truth | salt((45, 46, 0, 5))) == 1  # a splinter of 5 cells
     assert math.isnan(metrics.salt_found(truth, salt((45, 46, 0, 5))))
     assert math.isnan(metrics.salt_found(truth, salt()))
 

@@ -329,9 +329,9 @@ def test_models_without_a_gauss_newton_matrix_are_refused():
         compiled(dense(2), optimizer=SQGN(variance_reduction="saga")).fit(
             tf.data.Dataset.from_tensor_slices((x, y)).batch(2)
         )
+    plain = keras.Sequential([keras.Input((4,)), dense(2)])
+    plain.compile(optimizer=SQGN(), loss="mse")
     with pytest.raises(ValueError, match="SecondOrderModel"):
-        plain = keras.Sequential([keras.Input((4,)), dense(2)])
-        plain.compile(optimizer=SQGN(), loss="mse")
         plain.fit(x, y, verbose=0)
 
 
