@@ -51,8 +51,8 @@ def _rows(specification: SurveySpecification, simulation: dict) -> list[tuple[st
         ("geology", files or f"random, seed {specification.seed}"),
         ("grid", f"{acquisition.depth_cells} x {acquisition.x_cells} at {acquisition.spacing:g} m"),
         ("velocities", f"{lowest:g} to {highest:g} m/s"),
-        ("gathers", f"{acquisition.sources} sources x {acquisition.receivers} receivers x {acquisition.samples} "
-         f"samples of {acquisition.sample_interval * 1e3:g} ms, {specification.dtype}"),
+        ("gathers", f"{acquisition.sources} sources x {acquisition.receivers} receivers x "
+         f"{acquisition.samples} samples of {acquisition.sample_interval * 1e3:g} ms, {specification.dtype}"),
         ("depths", f"sources {acquisition.source_depth:g} m, receivers {acquisition.receiver_depth:g} m"),
         ("equation", simulation["equation"]),
         ("scheme", f"order {simulation['time_order']} in time, {simulation['space_order']} in space, "
@@ -60,8 +60,8 @@ def _rows(specification: SurveySpecification, simulation: dict) -> list[tuple[st
         ("step", f"{simulation['step'] * 1e3:.4f} ms, {simulation['steps_per_sample']} to a sample"),
         ("stability margin", f"{100 * (1 - simulation['step'] / limit):.1f} % below the largest stable step, "
          f"{limit * 1e3:.4f} ms"),
-        ("points per wavelength", f"{points(lowest):.1f} at {lowest:g} m/s, {points(1500):.1f} in water (1500 m/s), "
-         f"at {acquisition.peak_frequency:g} Hz"),
+        ("points per wavelength", f"{points(lowest):.1f} at {lowest:g} m/s, {points(1500):.1f} in water "
+         f"(1500 m/s), at {acquisition.peak_frequency:g} Hz"),
         ("top", simulation["top"]),
         ("boundary", f"{kind}, " + ", ".join(f"{name} {value:g}" for name, value in boundary.items())),
         ("wavelet", _phrase(simulation["wavelet"])),
