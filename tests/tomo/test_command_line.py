@@ -1,0 +1,98 @@
+"""The command line as its user meets it: one line and exit status 2 for every mistake, and the whole main job."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+
+def tomo(*arguments, **options):
+    program = "from tomo.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True, check=False, **options
+    )
+
+
+def mistake(*arguments):
+    """The one line that a mistake is answered with."""
+    answer = tomo(*arguments)
+    assert answer.returncode == 2, answer.stderr
+    assert "Traceback" not in answer.stderr
+    lines = [line for line in answer.stderr.splitlines() if line.startswith("tomo: ")]
+    assert len(lines) == 1, answer.stderr
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    """A small demo survey and a run of each optimizer."""
+    folder = tmp_path_factory.mktemp("job")
+    assert tomo("generate", "--preset", "demo", "--models", 48, "--output", folder / "survey").returncode == 0
+    for optimizer in ("adam", "sqgn"):
+        answer = tomo(
+            "train", folder / "survey", "--optimizer", optimizer, "--epochs", 2, "--output", folder / optimizer
+        )
+        assert answer.returncode == 0, answer.stderr
+    return folder
+
+
+def test_the_main_job(job, tmp_path):
+    answer = tomo("evaluate", job / "adam", job / "sqgn", "--output", tmp_path, "--physics", 3)
+    assert answer.returncode == 0, answer.stderr
+    assert "cudart" not in answer.stderr
+    scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
+    assert list(scores) == ["mean model", "adam", "sqgn"]
+    assert all(np.isfinite(row["mse"]) and 0 < row["data_misfit"] for row in scores.values())
+    rows = (tmp_path / "samples.csv").read_text().splitlines()
+    assert len(rows) == 1 + 3 * 9
+    for figure in ("predictions", "convergence", "gathers", "physics"):
+        assert (tmp_path / f"{figure}.png").stat().st_size > 10_000
+
+    answer = tomo("predict", job / "sqgn", job / "survey" / "survey.h5", "--output", tmp_path / "mine.h5")
+    assert answer.returncode == 0, answer.stderr
+    with h5py.File(tmp_path / "mine.h5") as file:
+        assert file["velocity"].shape == (48, 48, 48)
+        assert 1000 < np.mean(file["velocity"]) < 5000
+
+
+def test_somebody_elses_geology(job, tmp_path):
+    models = np.clip(np.random.default_rng(0).normal(2500, 300, (200, 300)), 1600, 4400).astype(np.float32)
+    np.save(tmp_path / "theirs.npy", models)
+    generated = tomo(
+        "generate", "--preset", "demo", "--models", 4, "--velocity-models", tmp_path / "theirs.npy",
+        "--spacing", 10, "--output", tmp_path / "survey",
+    )  # fmt: skip
+    assert generated.returncode == 0, generated.stderr
+    answer = tomo("evaluate", job / "adam", "--survey", tmp_path / "survey", "--output", tmp_path / "scores")
+    assert answer.returncode == 0, answer.stderr
+    assert "4 test models" in answer.stdout
+
+
+def test_mistakes_are_one_line(job, tmp_path):
+    survey, run = job / "survey", job / "adam"
+    assert "preset" in mistake("generate", "--preset", "huge", "--output", tmp_path / "new")
+    assert "another survey" in mistake("generate", "--preset", "demo", "--models", 5, "--output", survey)
+    assert "optimizer" in mistake("train", survey, "--optimizer", "sgd", "--output", tmp_path / "new")
+    assert "network" in mistake("train", survey, "--network", "huge", "--output", tmp_path / "new")
+    assert "another run" in mistake("train", survey, "--optimizer", "sqgn", "--output", run)
+    assert "does not exist" in mistake("train", tmp_path / "nowhere", "--output", tmp_path / "new")
+    assert "is not a run" in mistake("evaluate", survey)
+    assert "cannot be read" in mistake("predict", run, run / "history.csv", "--output", tmp_path / "p.h5")
+    assert not (tmp_path / "new").exists()
+
+
+def test_bad_velocity_files_are_one_line(tmp_path):
+    for name, value in (("nan", np.nan), ("negative", -5.0), ("fast", 9000.0)):
+        models = np.full((120, 120), 2000.0)
+        models[60, 60] = value
+        np.save(tmp_path / f"{name}.npy", models)
+        line = mistake(
+            "generate", "--preset", "demo", "--models", 2, "--velocity-models", tmp_path / f"{name}.npy",
+            "--spacing", 15, "--output", tmp_path / name,
+        )  # fmt: skip
+        assert name in line

@@ -1,0 +1,155 @@
+"""Runs of the real network on a real survey: learning, saving, being killed and going on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+from conftest import flat
+
+from data_gen.acquisition import Acquisition
+from data_gen.generate import generate_survey
+from data_gen.specification import SurveySpecification
+from data_gen.survey import Survey
+from models.architecture import ARCHITECTURES
+from models.mnist import mnist_network
+from models.tomography import Conditioning, tomography_network
+from tomo.presets import PRESETS
+from training.evaluation import MEAN_MODEL, evaluate, load_network
+from training.fit import train
+from training.pipeline import conditioning
+from training.runs import RunError, Settings, begin_run, open_run
+
+TRAIN = """
+import sys
+from pathlib import Path
+from data_gen.survey import Survey
+from training.fit import train
+from training.runs import Settings, begin_run
+survey = Survey.open(sys.argv[1])
+train(begin_run(Path(sys.argv[2]), Settings("sqgn", "demo", 6, 8, augment=True), survey), survey, verbose=0)
+"""
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fit") / "survey"
+    acquisition = Acquisition(32, 32, 15.0, sources=3, receivers=32, samples=60, sample_interval=0.008)
+    generate_survey(SurveySpecification(acquisition, models=48, train_models=32), folder, workers=2)
+    return Survey.open(folder)
+
+
+def weights(network):
+    return sum(int(np.prod(v.shape)) for v in network.trainable_variables)
+
+
+def test_the_paper_networks_have_the_paper_counts():
+    acquisition = PRESETS["paper"].acquisition
+    network = tomography_network(
+        ARCHITECTURES["paper"],
+        Conditioning(
+            np.zeros(acquisition.gather_shape, np.float32),
+            np.ones((1, 1, 1), np.float32),
+            np.full(acquisition.image_shape, 3000.0, np.float32),
+        ),
+    )
+    assert weights(network) == 10_951_700
+    assert weights(mnist_network()) == 1_962
+
+
+def test_conditioning_is_the_mean_and_deviation_of_the_training_models(survey):
+    found = conditioning(survey, block=5)
+    gathers, velocity = survey.gathers(survey.train), survey.velocity(survey.train)
+    np.testing.assert_allclose(found.mean_gather, gathers.mean(0), atol=1e-6 * np.abs(gathers).max())
+    np.testing.assert_allclose(found.mean_velocity, velocity.mean(0), rtol=1e-6)
+    assert found.gather_deviation.item() == pytest.approx((gathers - gathers.mean(0)).std(), rel=1e-5)
+
+
+def test_an_untrained_network_starts_near_the_mean_model_in_metres_per_second(survey):
+    network = tomography_network(ARCHITECTURES["demo"], conditioning(survey))
+    velocity = network.predict(survey.gathers(survey.test)[..., None], verbose=0)
+    mean = survey.velocity(survey.train).mean(0)
+    assert np.sqrt(np.mean((velocity - mean) ** 2)) < 0.5 * mean.mean()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sqgn", "sqgn-reference"])
+def test_runs_learn_and_are_folders(survey, tmp_path, optimizer):
+    run = begin_run(tmp_path / optimizer, Settings(optimizer, "demo", 15, 8), survey)
+    model = train(run, survey, verbose=0)
+    history = run.history()
+    assert [int(epoch) for epoch in history["epoch"]] == list(range(15))
+    assert history["loss"][-1] < history["loss"][0]
+    assert list((run.folder / "tensorboard").rglob("events*"))
+    gathers = survey.gathers(survey.test)[..., None]
+    loaded = load_network(open_run(run.folder))
+    np.testing.assert_array_equal(loaded.predict(gathers, verbose=0), model.predict(gathers, verbose=0))
+    evaluation = evaluate([run], survey, survey.test)
+    assert set(evaluation.scores) == {MEAN_MODEL, optimizer}
+    # The loss that `fit` reports at the end, in (km/s)², is the table's, in (m/s)².
+    assert evaluation.means()[optimizer].loss == pytest.approx(1e6 * history["val_loss"][-1], rel=1e-5)
+
+
+def test_a_killed_run_ends_as_if_never_killed(survey, tmp_path):
+    """A real `kill -9` after a checkpoint; the second command ends with the same weights, to the bit."""
+    script = tmp_path / "train.py"
+    script.write_text(TRAIN)
+    command = [sys.executable, script, survey.folder]
+    subprocess.run([*command, tmp_path / "whole"], check=True, capture_output=True)
+    checkpoint = tmp_path / "killed" / "checkpoint.weights.h5"
+    process = subprocess.Popen([*command, tmp_path / "killed"], start_new_session=True, stderr=subprocess.DEVNULL)
+    while not checkpoint.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed" / "model.keras").exists()
+    with pytest.raises(RunError, match="not finished"):
+        open_run(tmp_path / "killed")
+    subprocess.run([*command, tmp_path / "killed"], check=True, capture_output=True)
+    ends = [open_run(tmp_path / name) for name in ("whole", "killed")]
+    a, b = (load_network(run) for run in ends)
+    np.testing.assert_array_equal(flat(a.trainable_variables), flat(b.trainable_variables))
+    whole, killed = (run.history() for run in ends)
+    assert whole["val_loss"] == killed["val_loss"]
+
+
+def test_mistakes_are_run_errors(survey, tmp_path):
+    with pytest.raises(RunError, match="unknown optimizer 'sgd'"):
+        Settings("sgd", "demo", 1, 8)
+    with pytest.raises(RunError, match="epochs must be positive"):
+        Settings("adam", "demo", 0, 8)
+    begin_run(tmp_path / "run", Settings("adam", "demo", 1, 8), survey)
+    with pytest.raises(RunError, match="another run"):
+        begin_run(tmp_path / "run", Settings("sqgn", "demo", 1, 8), survey)
+    with pytest.raises(RunError, match="is not a run"):
+        open_run(survey.folder)
+    with pytest.raises(RunError, match="already exists"):
+        begin_run(survey.folder, Settings("adam", "demo", 1, 8), survey)
+    with pytest.raises(RunError, match="too few"):
+        train(begin_run(tmp_path / "big", Settings("adam", "demo", 1, 64), survey), survey, verbose=0)
+    with pytest.raises(RunError, match="too small"):
+        train(begin_run(tmp_path / "deep", Settings("adam", "paper", 1, 8), survey), survey, verbose=0)
+
+
+def test_another_geometry_is_refused(survey, tmp_path):
+    run = begin_run(tmp_path / "run", Settings("adam", "demo", 1, 8), survey)
+    other = Acquisition(32, 32, 15.0, sources=3, receivers=32, samples=60, sample_interval=0.004)
+    generate_survey(SurveySpecification(other, models=2, train_models=0), tmp_path / "other", workers=1)
+    with pytest.raises(RunError, match="another geometry.*sample_interval"):
+        run.check_geometry(Survey.open(tmp_path / "other"))
+
+
+def test_micro_batches_train_alike(survey, tmp_path):
+    """Rounding differs; after one epoch the weights agree to float32's precision."""
+    ends = []
+    for micro_batch in (None, 3):
+        run = begin_run(tmp_path / f"m{micro_batch}", Settings("sqgn", "demo", 1, 8, micro_batch=micro_batch), survey)
+        ends.append(flat(train(run, survey, verbose=0).trainable_variables))
+    np.testing.assert_allclose(ends[1], ends[0], atol=1e-5)
+    keras.backend.clear_session()
