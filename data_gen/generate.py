@@ -36,12 +36,11 @@ def generate_survey(
     output: str | Path,
     workers: int | None = None,
     progress: Progress = lambda shots: None,
-    scheduler: str | None = None,
 ) -> None:
     """Make a survey in the folder `output`, or finish the one that was begun there.
 
-    `workers` processes (default: one per core of this machine), or the workers of the Dask cluster at the
-    address `scheduler`. `progress` is told of shots as they finish; those of earlier runs come first.
+    `workers` processes (default: one per core of this machine). `progress` is told of shots as they finish;
+    those of earlier runs come first.
     Raises SurveyError for a folder that holds anything else or is being written to, for velocities that do
     not suit the survey, for a full disk, for a missing compiler, and for shards on which three workers
     died.
@@ -58,11 +57,7 @@ def generate_survey(
         missing = [shard for shard in range(specification.shards) if not is_whole(shard_path(folder, shard))]
         done = set(range(specification.shards)) - set(missing)
         progress(sum(len(specification.shard_models(shard)) for shard in done) * specification.acquisition.sources)
-        if missing and scheduler:
-            from data_gen.cluster import run_cluster
-
-            run_cluster(specification, folder, missing, scheduler, progress)
-        elif missing:
+        if missing:
             run_pool(specification, folder, missing, workers or available_cores(), progress)
         try:
             write_virtual(folder, specification)

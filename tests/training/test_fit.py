@@ -78,7 +78,7 @@ def test_an_untrained_network_starts_near_the_mean_model_in_metres_per_second(su
     assert np.sqrt(np.mean((velocity - mean) ** 2)) < 0.5 * mean.mean()
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sqgn", "sqgn-reference"])
+@pytest.mark.parametrize("optimizer", ["adam", "sqgn"])
 def test_runs_learn_and_are_folders(survey, tmp_path, optimizer):
     run = begin_run(tmp_path / optimizer, Settings(optimizer, "demo", 15, 8), survey)
     model = train(run, survey, verbose=0)
