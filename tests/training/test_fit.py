@@ -141,7 +141,7 @@ def test_another_geometry_is_refused(survey, tmp_path):
     run = begin_run(tmp_path / "run", Settings("adam", "demo", 1, 8), survey)
     other = Acquisition(32, 32, 15.0, sources=3, receivers=32, samples=60, sample_interval=0.004)
     generate_survey(SurveySpecification(other, models=2, train_models=0), tmp_path / "other", workers=1)
-    with pytest.raises(RunError, match="another geometry.*sample_interval"):
+    with pytest.raises(RunError, match=r"another geometry.*sample_interval"):
         run.check_geometry(Survey.open(tmp_path / "other"))
 
 
