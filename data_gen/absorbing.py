@@ -31,9 +31,9 @@ class Layer:
     """
 
     cells: int = 14
-    power: int = 3
-    velocity: float = 3000.0
-    reflection: float = 1e-4
+    power: int = 4
+    velocity: float = 4800.
+    reflection: float = 1e-6
 
 
 class Strip(devito.SubDomain):

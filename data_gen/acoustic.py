@@ -30,6 +30,7 @@ TIME_ORDER = 4
 SPACE_ORDER = 8
 
 devito.configuration["log-level"] = "ERROR"
+devito.configuration["compiler"] = "gcc"
 
 
 def check_velocity(velocity: np.ndarray, acquisition: Acquisition, name: str = "the velocity model") -> None:

@@ -196,7 +196,7 @@ class SecondOrderModel(keras.Model):
                 variable.assign_add([0, 1])
 
     @tf.function(jit_compile=False, reduce_retracing=True)
-    def _full_gradient_of(self, batch: tf.Tensor, seen: tf.Tensor, data: Any) -> tf.Tensor:
+    def _full_gradient_of(self, batches: Any, batch: tf.Tensor, seen: tf.Tensor) -> tf.Tensor:
         """Add one mini-batch to the full gradient; returns the number of samples seen so far."""
 
         def local(data: Any) -> Any:
@@ -212,14 +212,15 @@ class SecondOrderModel(keras.Model):
             self.optimizer._estimator.add_to_full_gradient(batch, _mean_over_replicas(strategy, samples, g), share)
             return seen + total
 
-        return _first(self.distribute_strategy, self.distribute_strategy.run(local, (data,)))
+        return _first(self.distribute_strategy, self.distribute_strategy.run(local, (next(batches),)))
 
     def evaluate_full_gradient(self, dataset: tf.data.Dataset) -> None:
         """Lines 3 to 6: the gradient of the loss over the whole training set at the current weights."""
         self.optimizer._estimator.begin_full_gradient([tf.convert_to_tensor(v) for v in self.trainable_variables])
         seen = tf.constant(0)
-        for number, data in enumerate(self.distribute_strategy.experimental_distribute_dataset(dataset)):
-            seen = self._full_gradient_of(tf.constant(number, tf.int64), seen, data)
+        batches = iter(self.distribute_strategy.experimental_distribute_dataset(dataset))
+        for number in range(self.optimizer.batches_per_epoch):
+            seen = self._full_gradient_of(batches, tf.constant(number, tf.int64), seen)
 
 
 def _after(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -263,7 +264,7 @@ class _Iterations(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         optimizer = self.model.optimizer
-        self.k = int(optimizer.iterations)
+        self.k = int(tf.convert_to_tensor(optimizer.iterations))
         self.interval = optimizer.full_gradient_interval or optimizer.batches_per_epoch
         optimizer.forget_diagnostics()
 

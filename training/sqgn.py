@@ -209,7 +209,7 @@ class SQGN(keras.optimizers.Optimizer):
 
     def report(self) -> dict[str, float]:
         """Means (and, from `pairs_refused` on, sums) of the diagnostics since `forget_diagnostics`."""
-        values = np.array(self._diagnostics)
+        values = np.array(tf.convert_to_tensor(self._diagnostics))
         values, iterations = values[:-1], values[-1]
         values[: _SUMS.start] /= max(iterations, 1.0)
         return dict(zip(DIAGNOSTICS, map(float, values), strict=True))

@@ -196,7 +196,7 @@ class Partition:
         fixed = getattr(optimizer, "fixed_batches", False)
 
         def batches() -> Any:
-            epoch = 0 if fixed else int(optimizer.iterations) // len(self)
+            epoch = 0 if fixed else int(tf.convert_to_tensor(optimizer.iterations)) // len(self)
             order = np.random.default_rng([self.seed, epoch]).permutation(self.samples)
             for number, start in enumerate(range(0, self.samples, self.batch_size)):
                 yield order[start : start + self.batch_size], (self.seed, epoch * len(self) + number)

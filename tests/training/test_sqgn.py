@@ -238,6 +238,15 @@ def test_logs_hold_the_diagnostics(float64, tmp_path):
     assert min(history["curvature"]) > 0.0
 
 
+def test_checkpoints_of_keras_hold_model_and_optimizer(tmp_path):
+    x, y = (a.astype("float32") for a in tiny_data())
+    saver = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras", save_freq="epoch")
+    model, _ = train(SQGN(), 2, data=(x, y), loss="mse", callbacks=[saver])
+    loaded = keras.saving.load_model(tmp_path / "2.keras")
+    for ours, theirs in zip(model.optimizer.variables, loaded.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_saved_model_goes_on_as_if_never_saved(tmp_path):
     """`.keras` files carry all of the optimizer's state: equal to the bit."""
     x, y = (a.astype("float32") for a in tiny_data())
