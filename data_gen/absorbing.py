@@ -87,16 +87,14 @@ def layer_equations(
         first = getattr(field, f"d{dimension.name}")
         second = getattr(field, f"d{dimension.name}2")
         for strip in sides:
-            filtered = second
-            signals = []
-            for state, signal, factor in zip(states, (first, None, None), (slope, gain, gain), strict=True):
-                signals.append(signal if signal is not None else filtered)
-                filtered = filtered - factor * (state.forward + state)
+            once = second - slope * (states[0].forward + states[0])
+            twice = once - gain * (states[1].forward + states[1])
+            thrice = twice - gain * (states[2].forward + states[2])
             equations += [
                 devito.Eq(state.forward, signal + keep * state, subdomain=strip)
-                for state, signal in zip(states, signals, strict=True)
+                for state, signal in zip(states, (first, once, twice), strict=True)
             ]
-            equations.append(devito.Eq(target, target + scale * (filtered - second), subdomain=strip))
+            equations.append(devito.Eq(target, target + scale * (thrice - second), subdomain=strip))
     return equations, memory
 
 
