@@ -11,6 +11,7 @@ import typer
 
 from data_gen.survey import SurveyError
 from tomo import __version__
+from tomo.benchmark import benchmark
 from tomo.evaluate import evaluate
 from tomo.gallery import gallery
 from tomo.generate import generate
@@ -27,6 +28,8 @@ app = typer.Typer(
 )
 for command in (generate, info, gallery, train, evaluate, predict):
     app.command()(command)
+
+app.add_typer(benchmark, name="benchmark")
 
 
 def _print_version(value: bool) -> None:

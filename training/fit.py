@@ -34,8 +34,10 @@ def make_optimizer(settings: Settings) -> keras.optimizers.Optimizer:
     return SQGN.reference(**rate)
 
 
-def make_model(settings: Settings, survey: Survey) -> SecondOrderModel:
-    """The network for this survey, compiled.
+def make_model(
+    settings: Settings, survey: Survey, optimizer: keras.optimizers.Optimizer | None = None
+) -> SecondOrderModel:
+    """The network for this survey, compiled with the given optimizer or the one that the settings name.
 
     Raises RunError where the gathers are too small for the architecture's pooling, or no model is for training.
     """
@@ -50,7 +52,7 @@ def make_model(settings: Settings, survey: Survey) -> SecondOrderModel:
         )
     model = tomography_network(convolutions, conditioning(survey), SecondOrderModel, settings.seed)
     model.micro_batch = settings.micro_batch
-    model.compile(optimizer=make_optimizer(settings), loss=SquaredError(), jit_compile=False)
+    model.compile(optimizer=optimizer or make_optimizer(settings), loss=SquaredError(), jit_compile=False)
     return model
 
 
@@ -75,6 +77,7 @@ def train(
     model.fit(
         partition.dataset(model.optimizer),
         epochs=settings.epochs,
+        shuffle=False,
         initial_epoch=checkpoint.epoch,
         verbose=verbose,
         callbacks=[

@@ -96,7 +96,7 @@ class SecondOrderModel(keras.Model):
             x = Partition.of_arrays(x, y, batch_size or 32).dataset(self.optimizer)
         self._prepare(x)
         callbacks = kwargs.pop("callbacks", None) or []
-        return super().fit(x, callbacks=[_Iterations(x), *callbacks], **kwargs)
+        return super().fit(x, callbacks=[_Iterations(x), *callbacks], **{**kwargs, "shuffle": False})
 
     def _prepare(self, dataset: tf.data.Dataset) -> None:
         optimizer = self.optimizer

@@ -1,0 +1,69 @@
+"""The optimizer benchmark on small real files: every contender, continued where it stopped."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from training.comparison import compare, gradients_per_iteration, mnist_problem, read_idx, summary
+from training.runs import RunError
+from training.sqgn import SQGN
+
+
+def write_idx(path, array, packed):
+    header = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
+    content = header + array.tobytes()
+    path.write_bytes(gzip.compress(content) if packed else content)
+
+
+@pytest.fixture
+def digits(tmp_path):
+    """Squares at ten places: as easy as it gets, in MNIST's own format, gzipped and not."""
+    rng = np.random.default_rng(0)
+    for name, count, packed in (("train", 200, True), ("t10k", 50, False)):
+        labels = rng.integers(0, 10, count).astype(np.uint8)
+        images = rng.integers(0, 60, (count, 28, 28)).astype(np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[5 * (label // 5) * 2 + 2 :, 5 * (label % 5) + 2 :][:6, :5] = 255
+        ending = ".gz" if packed else ""
+        write_idx(tmp_path / f"{name}-images-idx3-ubyte{ending}", images, packed)
+        write_idx(tmp_path / f"{name}-labels-idx1-ubyte{ending}", labels, packed)
+    return tmp_path
+
+
+def test_all_contenders_are_compared_and_continued(digits, tmp_path):
+    problem = mnist_problem(digits, batch_size=50)
+    file = tmp_path / "results" / "mnist.json"
+    results = compare(problem, range(1), 2, file)
+    assert [row["contender"] for row in results["repetitions"]] == ["adam", "sqgn-reference", "sqgn"]
+    saved = json.loads(file.read_text())
+    saved["repetitions"].pop()
+    file.write_text(json.dumps(saved))
+    again = []
+    continued = compare(problem, range(1), 2, file, progress=again.append)
+    assert len(again) == 1
+    assert again[0].startswith("sqgn, seed 0")
+    assert continued["repetitions"][2]["loss"] == pytest.approx(results["repetitions"][2]["loss"], rel=1e-4)
+    rows = summary(continued)
+    assert rows["adam"]["cost_beside_adam"] == 1.0
+    assert rows["sqgn"]["gradients_per_iteration"] == pytest.approx(gradients_per_iteration(SQGN(), 4))
+    with pytest.raises(RunError, match="another comparison"):
+        compare(problem, range(1), 3, file)
+
+
+def test_gradients_are_counted_as_algorithm_1_spends_them():
+    """One at w_k, one at the snapshot, a full gradient every K = 10 of 60 mini-batches, and the product."""
+    assert gradients_per_iteration(SQGN.reference(full_gradient_interval=10), 60) == pytest.approx(1 + 1 + 6 + 5 / 3)
+    thrifty = SQGN(variance_reduction="cached", curvature_fraction=0.25, curvature_interval=2)
+    assert gradients_per_iteration(thrifty, 8) == pytest.approx(1 + 1 + 5 / 3 / 8)
+
+
+def test_files_that_are_not_idx_are_named(tmp_path):
+    with pytest.raises(RunError, match="does not exist"):
+        read_idx(tmp_path / "train-images-idx3-ubyte")
+    (tmp_path / "cut").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 9, 1]))
+    with pytest.raises(RunError, match="not an IDX file"):
+        read_idx(tmp_path / "cut")
