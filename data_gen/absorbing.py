@@ -32,7 +32,7 @@ class Layer:
 
     cells: int = 14
     power: int = 4
-    velocity: float = 4800.
+    velocity: float = 4800.0
     reflection: float = 1e-6
 
 
