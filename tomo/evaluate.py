@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -45,6 +46,9 @@ def evaluate(
         int,
         typer.Option(min=0, help="Simulate the surveys of this many predictions and report the data misfit."),
     ] = 0,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Also score against noise and missing receivers.")
+    ] = False,
 ) -> None:
     """Score runs on a survey's test models, beside the mean model of the training set."""
     load_tensorflow()
@@ -66,6 +70,8 @@ def evaluate(
     misfits = _physics(evaluation, tested, physics, folder) if physics else {}
     write_scores(evaluation, folder, {"survey": str(tested.folder)}, misfits)
     _draw(evaluation, opened, tested, samples, folder)
+    if robustness:
+        _robustness(evaluation, opened, tested, folder)
     _print_table(evaluation, misfits, f"{len(tested.test)} test models of {tested.folder}")
     print(f"Scores and figures are in {folder}")
 
@@ -104,6 +110,35 @@ def _physics(evaluation: Evaluation, survey: Survey, count: int, folder: Path) -
         cases=["best", "median", "worst"], misfits=list(each[chosen]),
     ).savefig(folder / "physics.png", dpi=150)  # fmt: skip
     return misfits
+
+
+def _robustness(evaluation: Evaluation, runs: Sequence[Run], survey: Survey, folder: Path) -> None:
+    """Sweeps of noise and missing receivers: `robustness.json` and `robustness.png`."""
+    import numpy as np
+
+    from figures.robustness import MISSING, NOISE, Sweep
+    from figures.robustness import robustness as draw
+    from training.evaluation import MEAN_MODEL
+    from training.robustness import MISSING_SHARES, NOISE_LEVELS, missing, noise, sweep
+    from training.runs import write_whole
+
+    interval = survey.specification.acquisition.sample_interval
+    baseline = evaluation.means()[MEAN_MODEL]
+    sweeps, record = [], {}
+    for label, disturb, levels, scale in (
+        (NOISE, noise(interval), NOISE_LEVELS, 1.0),
+        (MISSING, missing, MISSING_SHARES, 100.0),
+    ):
+        found = sweep(runs, survey, evaluation.indices, disturb, levels)
+        record[label] = {
+            "levels": [scale * level for level in levels],
+            "runs": {name: [dataclasses.asdict(row) for row in rows] for name, rows in found.items()},
+        }
+        for which, axis in (("rmse", "RMSE (m/s)"), ("ssim", "mean SSIM")):
+            values = {name: np.array([getattr(row, which) for row in rows]) for name, rows in found.items()}
+            sweeps.append(Sweep(label, scale * np.array(levels), axis, values, getattr(baseline, which)))
+    draw(sweeps).savefig(folder / "robustness.png", dpi=150)
+    write_whole(folder / "robustness.json", json.dumps(record, indent=1) + "\n")
 
 
 def _draw(evaluation: Evaluation, runs: Sequence[Run], survey: Survey, count: int, folder: Path) -> None:

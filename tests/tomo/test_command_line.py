@@ -42,7 +42,7 @@ def job(tmp_path_factory):
 
 
 def test_the_main_job(job, tmp_path):
-    answer = tomo("evaluate", job / "adam", job / "sqgn", "--output", tmp_path, "--physics", 3)
+    answer = tomo("evaluate", job / "adam", job / "sqgn", "--output", tmp_path, "--physics", 3, "--robustness")
     assert answer.returncode == 0, answer.stderr
     assert "cudart" not in answer.stderr
     scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
@@ -50,7 +50,10 @@ def test_the_main_job(job, tmp_path):
     assert all(np.isfinite(row["mse"]) and row["data_misfit"] > 0 for row in scores.values())
     rows = (tmp_path / "samples.csv").read_text().splitlines()
     assert len(rows) == 1 + 3 * 9
-    for figure in ("predictions", "convergence", "gathers", "physics"):
+    sweeps = json.loads((tmp_path / "robustness.json").read_text())
+    whole = sweeps["missing receivers (%)"]["runs"]["adam"][0]["rmse"]
+    assert whole == pytest.approx(scores["adam"]["rmse"], rel=1e-6)  # with no receiver missing, the table's own
+    for figure in ("predictions", "convergence", "gathers", "physics", "robustness"):
         assert (tmp_path / f"{figure}.png").stat().st_size > 10_000
 
     answer = tomo("predict", job / "sqgn", job / "survey" / "survey.h5", "--output", tmp_path / "mine.h5")
