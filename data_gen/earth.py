@@ -10,6 +10,9 @@ from data_gen.geology import EarthModel, random_model
 from data_gen.specification import SurveySpecification
 from data_gen.velocity_files import VelocityWindows
 
+SALT_VELOCITY = 4000.0
+"""Somebody else's models come without a salt mask: what is faster than this [m/s] is taken for salt."""
+
 
 class EarthModels:
     """The velocity models of a survey, by index: random geology, or windows of somebody else's files."""
@@ -27,4 +30,4 @@ class EarthModels:
             return random_model(rng, specification.acquisition)
         velocity, parameters = self._windows.cut(rng, index, specification.models)
         check_velocity(velocity, specification.acquisition, name=f"{parameters['file']}, window of model {index},")
-        return EarthModel(velocity, np.zeros(velocity.shape, bool), parameters)
+        return EarthModel(velocity, velocity > SALT_VELOCITY, parameters)
