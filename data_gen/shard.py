@@ -44,7 +44,7 @@ def write_shard(path: Path, content: ShardContent, dtype: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
     try:
-        with h5py.File(temporary, "w", userblock_size=USER_BLOCK, libver="v110") as file:
+        with h5py.File(temporary, "w", userblock_size=USER_BLOCK) as file:
             if dtype == "float16":
                 _write_half(file, content.gathers)
             else:
