@@ -1,8 +1,8 @@
 """Somebody else's velocity models: windows of a survey's grid, cut from `.npy`, `.mat` and `.h5` files.
 
 A file holds one model (depth, x) or several (model, depth, x), in m/s. Models are brought to the survey's
-spacing, smoothed first where that is coarser, and windows are spread over their width from left to right,
-and at random depths where a model is deeper than the survey.
+spacing, smoothed first where that is coarser. Laid side by side, they are one long section over which the windows are
+spread evenly, so that each model has its share by width; depths are random where a model is deeper than the survey.
 """
 
 from __future__ import annotations
@@ -83,17 +83,21 @@ class VelocityWindows:
             if not np.isfinite(volume).all() or volume.min() <= 0:
                 raise SurveyError(f"{path} holds velocities that are not finite and positive")
             self._models += [(file, volume, number) for number in range(len(volume))]
+        widths = [volume.shape[2] * file.spacing for file, volume, _ in self._models]
+        self._ends = np.cumsum(widths) / np.sum(widths)
         self._resampled = lru_cache(maxsize=4)(self._resample)
 
     def cut(self, rng: np.random.Generator, index: int, count: int) -> tuple[np.ndarray, dict[str, Any]]:
         """Window `index` of `count`: velocity float32 (depth, x), and where it was cut."""
-        number = index % len(self._models)
-        of_this_model = len(range(number, count, len(self._models)))
-        place = index // len(self._models)
+        stretch = np.random.default_rng(count).permutation(count)[index]  # neighbours are not cut one after another
+        place = (stretch + rng.random()) / count
+        number = int(np.searchsorted(self._ends[:-1], place, side="right"))
+        start = self._ends[number - 1] if number else 0.0
+        share = (place - start) / (self._ends[number] - start)
         velocity = self._resampled(number)
         rows, columns = self._acquisition.image_shape
         room_z, room_x = velocity.shape[0] - rows, velocity.shape[1] - columns
-        left = round((place + rng.random()) / of_this_model * room_x)
+        left = round(share * room_x)
         top = int(rng.integers(room_z + 1))
         file, _, model = self._models[number]
         where = {
