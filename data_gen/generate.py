@@ -36,11 +36,12 @@ def generate_survey(
     output: str | Path,
     workers: int | None = None,
     progress: Progress = lambda shots: None,
+    scheduler: str | None = None,
 ) -> None:
     """Make a survey in the folder `output`, or finish the one that was begun there.
 
-    `workers` processes (default: one per core of this machine). `progress` is told of shots as they finish;
-    those of earlier runs come first.
+    `workers` processes (default: one per core of this machine) do it, or those of the Dask cluster at the
+    address `scheduler`. `progress` is told of shots as they finish; those of earlier runs come first.
     Raises SurveyError for a folder that holds anything else or is being written to, for velocities that do
     not suit the survey, for a full disk, for a missing compiler, and for shards on which three workers
     died.
@@ -52,13 +53,17 @@ def generate_survey(
         raise SurveyError(f"{folder} cannot be made: {error.strerror}") from None
     with _lock(folder):
         _claim(folder, specification)
-        for leftover in folder.rglob(f"*{TEMPORARY}"):
-            leftover.unlink(missing_ok=True)
+        _sweep(folder)
         missing = [shard for shard in range(specification.shards) if not is_whole(shard_path(folder, shard))]
         done = set(range(specification.shards)) - set(missing)
         progress(sum(len(specification.shard_models(shard)) for shard in done) * specification.acquisition.sources)
-        if missing:
+        if missing and scheduler:
+            from data_gen.cluster import run_cluster
+
+            run_cluster(specification, folder, missing, scheduler, progress)
+        elif missing:
             run_pool(specification, folder, missing, workers or available_cores(), progress)
+        _sweep(folder)
         try:
             write_virtual(folder, specification)
         except OSError as error:
@@ -79,6 +84,12 @@ def _lock(folder: Path) -> Iterator[None]:
         except OSError:
             raise SurveyError(f"another tomo generate is writing to {folder}") from None
         yield
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left half-written."""
+    for leftover in folder.rglob(f"*{TEMPORARY}"):
+        leftover.unlink(missing_ok=True)
 
 
 def _claim(folder: Path, specification: SurveySpecification) -> None:

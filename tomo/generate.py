@@ -46,6 +46,9 @@ def generate(
         ),
     ] = None,
     spacing: Annotated[float | None, typer.Option(help="Grid spacing of --velocity-models in metres.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, tcp://host:port, whose workers are to do it.")
+    ] = None,
 ) -> None:
     """Generate a survey: velocity models, and the shot gathers that the wave equation gives for them."""
     from data_gen.generate import generate_survey
@@ -65,7 +68,7 @@ def generate(
         with Progress(*columns, console=console, speed_estimate_period=60) as bar:
             total = specification.models * specification.acquisition.sources
             task = bar.add_task("", total=total)
-            generate_survey(specification, output, workers, lambda shots: bar.advance(task, shots))
+            generate_survey(specification, output, workers, lambda shots: bar.advance(task, shots), scheduler)
     except KeyboardInterrupt:
         console.print(f"stopped; the same command continues {output}")
         raise typer.Exit(130) from None
