@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from figures.palette import amplitude_clip, draw_gather
 
 SHARE = 0.9
+COMPARED_SHARE = 0.8
 
 
 def shot_gathers(gathers: np.ndarray, source_x: np.ndarray, receiver_x: np.ndarray, time: np.ndarray) -> Figure:
@@ -30,7 +31,7 @@ def shot_gathers(gathers: np.ndarray, source_x: np.ndarray, receiver_x: np.ndarr
         axes.set_xlabel("receiver position (m)")
         axes.plot(x, time[0], marker="v", color="#D55E00", clip_on=False, markersize=8)
     panels[0].set_ylabel("time (s)")
-    figure.supxlabel(_clip_note(), fontsize=8)
+    figure.supxlabel(_clip_note(SHARE), fontsize=8)
     return figure
 
 
@@ -42,6 +43,7 @@ def gather_comparison(
     *,
     cases: Sequence[str],
     misfits: Sequence[float] | None = None,
+    title: str = "",
 ) -> Figure:
     """Draw given gather, gather simulated from the prediction, and their difference; one row a case.
 
@@ -53,24 +55,27 @@ def gather_comparison(
         time: (time,) [s].
         cases: name of each row, as "best", "median", "worst".
         misfits: normalised RMS misfit of each case, written over its difference.
+        title: above all, as the name of the run.
     """
     figure = Figure(figsize=(8.0, 2.6 * len(given) + 0.6), layout="constrained")
     panels = figure.subplots(len(given), 3, sharex=True, sharey=True, squeeze=False)
     for row, (case, observed, predicted) in enumerate(zip(cases, given, simulated, strict=True)):
-        clip = amplitude_clip(observed, SHARE)
+        clip = amplitude_clip(observed, COMPARED_SHARE)
         columns = {"given": observed, "simulated": predicted, "difference": predicted - observed}
-        for axes, (title, gather) in zip(panels[row], columns.items(), strict=True):
+        for axes, (column, gather) in zip(panels[row], columns.items(), strict=True):
             draw_gather(axes, gather, receiver_x, time, clip)
-            heading = [title] if row == 0 else []
-            if title == "difference" and misfits is not None:
+            heading = [column] if row == 0 else []
+            if column == "difference" and misfits is not None:
                 heading.append(f"normalised RMS {misfits[row]:.2f}")
             axes.set_title("\n".join(heading), fontsize=10)
         panels[row, 0].set_ylabel(f"{case}\ntime (s)")
     for axes in panels[-1]:
         axes.set_xlabel("receiver position (m)")
-    figure.supxlabel(_clip_note(), fontsize=8)
+    figure.supxlabel(_clip_note(COMPARED_SHARE), fontsize=8)
+    if title:
+        figure.suptitle(title, fontsize=11)
     return figure
 
 
-def _clip_note() -> str:
-    return f"grey scale symmetric about zero, strongest {1 - SHARE:.0%} of the samples clipped"
+def _clip_note(share: float) -> str:
+    return f"grey scale symmetric about zero, strongest {1 - share:.0%} of the samples clipped"

@@ -62,6 +62,13 @@ def tomography_network(
     return network
 
 
+def training_rms(network: keras.Model) -> float:
+    """Root mean square of the gathers that a network was built around: their mean and deviation are part of it."""
+    layer = network.get_layer("normalization")
+    mean, variance = (np.asarray(values, np.float64) for values in (layer.adapt_mean, layer.adapt_variance))
+    return float(np.sqrt(np.mean(mean**2 + variance)))
+
+
 def _normalization(conditioning: Conditioning) -> keras.layers.Layer:
     layer = keras.layers.Normalization(axis=(1, 2, 3), name="normalization")
     layer.build((None, *conditioning.mean_gather.shape, 1))

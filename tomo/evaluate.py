@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tomo.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
-    from data_gen.survey import Survey
     from training.evaluation import Evaluation
     from training.runs import Run
 
@@ -39,18 +40,29 @@ def evaluate(
         typer.Option(help="Folder for tables and figures; default: `evaluation` in the first run."),
     ] = None,
     survey: Annotated[
-        Path | None, typer.Option(help="Score on the test models of another survey of the same geometry.")
+        Path | None,
+        typer.Option(help="Score also on the test models of another survey of the same geometry, and draw these."),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Models in the figure of predictions.")] = 4,
     physics: Annotated[
         int,
-        typer.Option(min=0, help="Simulate the surveys of this many predictions and report the data misfit."),
+        typer.Option(
+            min=0,
+            help="Simulate the surveys of this many predictions and report the data misfit: RMS of the difference to "
+            "the given gathers over RMS of these.",
+        ),
     ] = 0,
     robustness: Annotated[
-        bool, typer.Option("--robustness", help="Also score against noise and missing receivers.")
+        bool,
+        typer.Option("--robustness", help="Also score against noise (30 to 0 dB) and missing receivers (to 50 %)."),
     ] = False,
 ) -> None:
-    """Score runs on a survey's test models, beside the mean model of the training set."""
+    """Score runs on a survey's test models, beside the mean model of the training set.
+
+    Salt is what is faster than 4,000 m/s. Salt IoU: intersection over union of the predicted and the true salt.
+    Salt found: share of the true bodies of salt of which at least half was predicted. Salt top: mean error of the
+    depth of the topmost salt, where both have some.
+    """
     load_tensorflow()
     from data_gen.survey import Survey
     from training.evaluation import evaluate as evaluate_runs
@@ -60,59 +72,77 @@ def evaluate(
     opened = [open_run(folder) for folder in runs]
     if len({run.name for run in opened}) < len(opened):
         raise RunError("several runs have the same folder name: tables and figures could not tell them apart")
-    tested = Survey.open(survey or opened[0].survey)
-    if not len(tested.test):
-        raise RunError(f"{tested.folder} has no test models")
+    surveys = [Survey.open(opened[0].survey)]
+    if survey is not None and survey.resolve() != opened[0].survey:
+        surveys.append(Survey.open(survey))
+    if not len(surveys[-1].test):
+        raise RunError(f"{surveys[-1].folder} has no test models")
+    for run in opened:
+        run.check_geometry(surveys[-1])
     folder = output or runs[0] / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)
 
-    evaluation = evaluate_runs(opened, tested, tested.test)
-    misfits = _physics(evaluation, tested, physics, folder) if physics else {}
-    write_scores(evaluation, folder, {"survey": str(tested.folder)}, misfits)
-    _draw(evaluation, opened, tested, samples, folder)
+    evaluations = [evaluate_runs(opened, each, each.test) for each in surveys if len(each.test)]
+    if physics:
+        evaluations = _physics(evaluations, opened, physics, folder)
+    write_scores(evaluations, opened, folder)
+    _draw(evaluations[-1], samples, folder)
+    _draw_convergence(opened, evaluations[0] if evaluations[0].survey is surveys[0] else None, folder)
     if robustness:
-        _robustness(evaluation, opened, tested, folder)
-    _print_table(evaluation, misfits, f"{len(tested.test)} test models of {tested.folder}")
+        _robustness(evaluations[-1], opened, folder)
+    _print_table(evaluations)
     print(f"Scores and figures are in {folder}")
 
 
-def _print_table(evaluation: Evaluation, misfits: Mapping[str, Mapping[str, float]], title: str) -> None:
-    rows = {name: {**dataclasses.asdict(means), **misfits.get(name, {})} for name, means in evaluation.means().items()}
-    table = Table("", *rows, title=title)
-    for score, (heading, form) in SCORES.items():
-        if score != "data_misfit" or misfits:
-            table.add_row(heading, *(form.format(values[score]) for values in rows.values()))
+def _print_table(evaluations: Sequence[Evaluation]) -> None:
+    """One section a survey, one column a predictor, one row a score."""
+    means = [evaluation.means() for evaluation in evaluations]
+    columns = list(dict.fromkeys(name for rows in means for name in rows))
+    table = Table("", *columns)
+    for evaluation, rows in zip(evaluations, means, strict=True):
+        name = evaluation.survey.folder.resolve().name
+        table.add_row(f"[bold]{len(evaluation.indices)} test models of {escape(name)}")
+        for score, (heading, form) in SCORES.items():
+            values = [rows[column].get(score) for column in columns]
+            if any(value is not None for value in values):
+                table.add_row(heading, *(_cell(value, form) for value in values))
+        table.add_section()
     Console().print(table)
 
 
-def _physics(evaluation: Evaluation, survey: Survey, count: int, folder: Path) -> dict[str, dict[str, float]]:
-    """Mean data misfit of each predictor's first models, and the figure of the last run's best, median and worst."""
+def _cell(value: float | None, form: str) -> str:
+    """A score as text; nothing where there is none, a dash where there was nothing to compare."""
+    if value is None:
+        return ""
+    return "-" if math.isnan(value) else form.format(value)
+
+
+def _physics(evaluations: Sequence[Evaluation], runs: Sequence[Run], count: int, folder: Path) -> list[Evaluation]:
+    """The evaluations with data misfits of each predictor's, and the true models', first `count` samples.
+
+    Of the last survey, each run's best, median and worst case is drawn.
+    """
     import numpy as np
 
     from data_gen.acoustic import Simulator
-    from figures.gathers import gather_comparison
-    from training.metrics import gather_misfit
+    from tomo.physics import draw, explain
+    from training.evaluation import TRUE_MODEL
 
-    acquisition = survey.specification.acquisition
+    acquisition = runs[0].acquisition
     simulator = Simulator(acquisition)
-    given = survey.gathers(evaluation.indices[:count])
-    misfits: dict[str, dict[str, float]] = {"true model": {"data_misfit": 0.0}}
-    for name, prediction in evaluation.predictions.items():
-        allowed = np.clip(prediction[:count], *acquisition.velocity_limits)
-        simulated = np.stack([simulator.gather(velocity) for velocity in allowed])
-        each = gather_misfit(simulated, given)
-        misfits[name] = {"data_misfit": float(np.mean(each))}
-    order = np.argsort(each)
-    chosen = [order[0], order[len(order) // 2], order[-1]]
-    middle = acquisition.sources // 2
-    gather_comparison(
-        given[chosen, middle], simulated[chosen, middle], acquisition.receiver_x, acquisition.time,
-        cases=["best", "median", "worst"], misfits=list(each[chosen]),
-    ).savefig(folder / "physics.png", dpi=150)  # fmt: skip
-    return misfits
+    found = []
+    for evaluation in evaluations:
+        given = [evaluation.survey.gathers([index])[0] for index in evaluation.indices[:count]]
+        models = {**evaluation.predictions, TRUE_MODEL: evaluation.reference}
+        explained = {name: explain(velocity[:count], given, simulator) for name, velocity in models.items()}
+        misfits = {name: np.asarray(each.misfit) for name, each in explained.items()}
+        found.append(dataclasses.replace(evaluation, misfits=misfits))
+    for run in runs:
+        draw(explained[run.name], acquisition, run.name, folder / f"physics-{run.name}.png")
+    return found
 
 
-def _robustness(evaluation: Evaluation, runs: Sequence[Run], survey: Survey, folder: Path) -> None:
+def _robustness(evaluation: Evaluation, runs: Sequence[Run], folder: Path) -> None:
     """Sweeps of noise and missing receivers: `robustness.json` and `robustness.png`."""
     import numpy as np
 
@@ -122,48 +152,58 @@ def _robustness(evaluation: Evaluation, runs: Sequence[Run], survey: Survey, fol
     from training.robustness import MISSING_SHARES, NOISE_LEVELS, missing, noise, sweep
     from training.runs import write_whole
 
-    interval = survey.specification.acquisition.sample_interval
+    interval = runs[0].acquisition.sample_interval
     baseline = evaluation.means()[MEAN_MODEL]
     sweeps, record = [], {}
     for label, disturb, levels, scale in (
         (NOISE, noise(interval), NOISE_LEVELS, 1.0),
         (MISSING, missing, MISSING_SHARES, 100.0),
     ):
-        found = sweep(runs, survey, evaluation.indices, disturb, levels)
+        found = sweep(runs, evaluation.survey, evaluation.indices, disturb, levels)
         record[label] = {
             "levels": [scale * level for level in levels],
             "runs": {name: [dataclasses.asdict(row) for row in rows] for name, rows in found.items()},
         }
         for which, axis in (("rmse", "RMSE (m/s)"), ("ssim", "mean SSIM")):
             values = {name: np.array([getattr(row, which) for row in rows]) for name, rows in found.items()}
-            sweeps.append(Sweep(label, scale * np.array(levels), axis, values, getattr(baseline, which)))
+            sweeps.append(Sweep(label, scale * np.array(levels), axis, values, baseline[which]))
     draw(sweeps).savefig(folder / "robustness.png", dpi=150)
     write_whole(folder / "robustness.json", json.dumps(record, indent=1) + "\n")
 
 
-def _draw(evaluation: Evaluation, runs: Sequence[Run], survey: Survey, count: int, folder: Path) -> None:
+def _draw(evaluation: Evaluation, count: int, folder: Path) -> None:
+    """Predictions of models spread over the evaluation, and gathers of the first: `predictions.png`, `gathers.png`."""
     import numpy as np
 
-    from figures.convergence import Curve, tomography_convergence
     from figures.gathers import shot_gathers
     from figures.velocity import velocity_panels
-    from training.evaluation import MEAN_MODEL
-    from training.loss import KILOMETRE
 
-    acquisition = survey.specification.acquisition
+    acquisition = evaluation.survey.specification.acquisition
     chosen = np.unique(np.linspace(0, len(evaluation.indices) - 1, count).astype(int))
     models: dict[str, Any] = {"reference": evaluation.reference[chosen]}
     models.update({name: images[chosen] for name, images in evaluation.predictions.items()})
-    scored = {
-        name: {which: np.array([getattr(rows[i], which) for i in chosen]) for which in ("ssim", "rmse")}
-        for name, rows in evaluation.scores.items()
-    }
-    velocity_panels(
-        models, acquisition.spacing,
-        ssim={name: values["ssim"] for name, values in scored.items()},
-        rmse={name: values["rmse"] for name, values in scored.items()},
-        samples=[f"model {evaluation.indices[i]}" for i in chosen],
-    ).savefig(folder / "predictions.png", dpi=150)  # fmt: skip
+    ssim, rmse = (
+        {name: np.array([getattr(rows[i], which) for i in chosen]) for name, rows in evaluation.scores.items()}
+        for which in ("ssim", "rmse")
+    )
+    names = [f"model {evaluation.indices[i]}" for i in chosen]
+    velocity_panels(models, acquisition.spacing, ssim=ssim, rmse=rmse, samples=names).savefig(
+        folder / "predictions.png", dpi=150
+    )
+    shots = np.unique(np.linspace(0, acquisition.sources - 1, 3).astype(int))
+    gathers = evaluation.survey.gathers(evaluation.indices[:1])[0]
+    shot_gathers(gathers[shots], acquisition.source_x[shots], acquisition.receiver_x, acquisition.time).savefig(
+        folder / "gathers.png", dpi=150
+    )
+
+
+def _draw_convergence(runs: Sequence[Run], own: Evaluation | None, folder: Path) -> None:
+    """Loss and SSIM over the runs' epochs, `convergence.png`, beside the mean model's on their `own` test split."""
+    import numpy as np
+
+    from figures.convergence import Curve, tomography_convergence
+    from training.evaluation import MEAN_MODEL
+    from training.loss import KILOMETRE
 
     curves = {}
     for run in runs:
@@ -171,14 +211,8 @@ def _draw(evaluation: Evaluation, runs: Sequence[Run], survey: Survey, count: in
         if "val_loss" in history:
             loss = np.array(history["val_loss"]) * KILOMETRE**2
             curves[run.name] = [Curve(np.arange(1, len(loss) + 1), loss, np.array(history["val_ssim"]))]
-    baseline = evaluation.means()[MEAN_MODEL]
-    own = survey.folder.resolve() == runs[0].survey
     if curves:
-        tomography_convergence(curves, mean_model=(baseline.loss, baseline.ssim) if own else None).savefig(
+        baseline = own.means()[MEAN_MODEL] if own else None
+        tomography_convergence(curves, mean_model=(baseline["loss"], baseline["ssim"]) if baseline else None).savefig(
             folder / "convergence.png", dpi=150
         )
-    shots = np.unique(np.linspace(0, acquisition.sources - 1, 3).astype(int))
-    gathers = survey.gathers(evaluation.indices[:1])[0]
-    shot_gathers(gathers[shots], acquisition.source_x[shots], acquisition.receiver_x, acquisition.time).savefig(
-        folder / "gathers.png", dpi=150
-    )

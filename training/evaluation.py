@@ -1,24 +1,26 @@
-"""Evaluation: predictions of several runs on a split of a survey, scored beside the mean model of the training set."""
+"""Evaluation: predictions of several runs on models of a survey, scored beside the mean model of the training set."""
 
 from __future__ import annotations
 
 import csv
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 
 from data_gen.survey import Survey
 from training.metrics import Scores, mean_scores, score
 from training.pipeline import in_order
-from training.runs import Run, RunError, write_whole
+from training.runs import Run, write_whole
 
 MEAN_MODEL = "mean model"
+TRUE_MODEL = "true model"
+DATA_MISFIT = "data_misfit"
 PREDICTION_BATCH = 8
 
 
@@ -27,17 +29,23 @@ class Evaluation:
     """What several predictors make of some models of a survey.
 
     `indices` are the models; `reference` and each of `predictions` are (sample, depth, x) in m/s; `scores` holds
-    one row per sample. Predictors are runs by name, and the mean model of the training set.
+    one row per sample. Predictors are runs by name, and the mean model of the training set. `misfits`, where they were
+    computed, are the data misfits of each predictor's, and of the true models', first samples.
     """
 
+    survey: Survey
     indices: np.ndarray
     reference: np.ndarray
     predictions: dict[str, np.ndarray]
     scores: dict[str, tuple[Scores, ...]]
+    misfits: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def means(self) -> dict[str, Scores]:
-        """Mean scores of each predictor."""
-        return {name: mean_scores(rows) for name, rows in self.scores.items()}
+    def means(self) -> dict[str, dict[str, float]]:
+        """Mean of each score by predictor, `data_misfit` among them where it was computed."""
+        means = {name: dataclasses.asdict(mean_scores(rows)) for name, rows in self.scores.items()}
+        for name, values in self.misfits.items():
+            means.setdefault(name, {})[DATA_MISFIT] = float(np.mean(values))
+        return means
 
 
 def load_network(run: Run) -> keras.Model:
@@ -75,48 +83,37 @@ def evaluate(runs: Sequence[Run], survey: Survey, indices: np.ndarray) -> Evalua
         name: score(prediction, reference, acquisition.velocity_limits, acquisition.spacing)
         for name, prediction in predictions.items()
     }
-    return Evaluation(indices, reference, predictions, scores)
+    return Evaluation(survey, indices, reference, predictions, scores)
 
 
-def write_scores(
-    evaluation: Evaluation, folder: Path, about: Mapping[str, object], more: Mapping[str, Mapping[str, float]]
-) -> None:
-    """Write `scores.json`, means by predictor (`more` adds to them), and `samples.csv`, a row per sample of each."""
-    means = {name: {**dataclasses.asdict(row), **more.get(name, {})} for name, row in evaluation.means().items()}
-    write_whole(
-        folder / "scores.json",
-        json.dumps({**about, "samples": len(evaluation.indices), "scores": means}, indent=1) + "\n",
-    )
-    names = [field.name for field in dataclasses.fields(Scores)]
+def write_scores(evaluations: Sequence[Evaluation], runs: Sequence[Run], folder: Path) -> None:
+    """Write `scores.json`, means by survey and predictor, and `samples.csv`, a row per survey, predictor and sample.
+
+    A score with nothing to compare is null in the one and empty in the other.
+    """
+    record = {
+        "runs": {run.name: dataclasses.asdict(run.settings) for run in runs},
+        "surveys": [
+            {
+                "survey": evaluation.survey.folder.resolve().name,
+                "samples": len(evaluation.indices),
+                "scores": {
+                    name: {key: None if math.isnan(value) else value for key, value in row.items()}
+                    for name, row in evaluation.means().items()
+                },
+            }
+            for evaluation in evaluations
+        ],
+    }
+    write_whole(folder / "scores.json", json.dumps(record, indent=1) + "\n")
+    names = [score.name for score in dataclasses.fields(Scores)]
     with (folder / "samples.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["predictor", "model", *names])
-        for predictor, rows in evaluation.scores.items():
-            for index, row in zip(evaluation.indices, rows, strict=True):
-                writer.writerow([predictor, int(index), *dataclasses.astuple(row)])
-
-
-def predict_file(run: Run, gathers_file: Path, output: Path) -> np.ndarray:
-    """Predict from `gathers` (model, source, receiver, time) of an HDF5 file; write and return `velocity` in m/s.
-
-    Raises RunError where the file cannot be read, holds no such gathers, or holds non-finite samples.
-    """
-    shape = run.acquisition.gather_shape
-    if output.exists():
-        raise RunError(f"{output} already exists: choose another name")
-    try:
-        with h5py.File(gathers_file, "r") as file:
-            gathers = np.asarray(file["gathers"], np.float32)
-    except (OSError, KeyError) as error:
-        raise RunError(f"{gathers_file} cannot be read as HDF5 with a dataset `gathers`: {error}") from None
-    if gathers.shape[1:] != shape:
-        raise RunError(f"{gathers_file} holds gathers of {gathers.shape[1:]}, the run was trained on {shape}")
-    if not np.all(np.isfinite(gathers)):
-        raise RunError(f"{gathers_file} holds samples that are not finite")
-    velocity = load_network(run).predict(gathers[..., None], batch_size=PREDICTION_BATCH, verbose=0)
-    with h5py.File(output, "w") as file:
-        data = file.create_dataset("velocity", data=velocity)
-        data.attrs["units"] = "m/s"
-        for axis, name in enumerate(("model", "depth", "x")):
-            data.dims[axis].label = name
-    return velocity
+        writer.writerow(["survey", "predictor", "model", *names, DATA_MISFIT])
+        for evaluation in evaluations:
+            for predictor, rows in evaluation.scores.items():
+                misfits = list(evaluation.misfits.get(predictor, ()))
+                for number, (index, row) in enumerate(zip(evaluation.indices, rows, strict=True)):
+                    values = [*dataclasses.astuple(row), *misfits[number : number + 1]]
+                    cells = ["" if math.isnan(value) else value for value in values]
+                    writer.writerow([evaluation.survey.folder.resolve().name, predictor, int(index), *cells])

@@ -116,6 +116,17 @@ def gather_misfit(simulated: np.ndarray, given: np.ndarray) -> np.ndarray:
         return np.sqrt(misfit / power)
 
 
+def best_amplitude(simulated: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """The factor of each simulated survey, (sample,), that comes nearest to the given one in least squares.
+
+    Both (sample, source, receiver, time). Gathers of one unit and a perfect model give 1; NaN for a silent simulation.
+    """
+    axes = (1, 2, 3)
+    product = np.sum(simulated.astype(np.float64) * given, axis=axes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return product / np.sum(simulated.astype(np.float64) ** 2, axis=axes)
+
+
 def _score_one(prediction: np.ndarray, reference: np.ndarray, similarity: float, spacing: float) -> Scores:
     error = prediction.astype(np.float64) - reference
     mse = float(np.mean(error**2))

@@ -89,12 +89,19 @@ def test_a_gather_lies_with_time_down_and_a_symmetric_scale_that_says_what_it_cl
 
 def test_a_comparison_shows_the_difference_on_the_given_gather_s_scale():
     figure = gather_comparison(
-        GATHERS, 0.5 * GATHERS, RECEIVERS, TIME, cases=["best", "median", "worst"], misfits=[0.1, 0.2, 0.5]
+        GATHERS,
+        0.5 * GATHERS,
+        RECEIVERS,
+        TIME,
+        cases=["best", "median", "worst"],
+        misfits=[0.1, 0.2, 0.5],
+        title="sqgn",
     )
     row = [axes.get_images()[0] for axes in figure.axes[:3]]
     np.testing.assert_allclose(row[2].get_array(), -0.5 * GATHERS[0].T)
-    assert {image.get_clim() for image in row} == {(-amplitude_clip(GATHERS[0]), amplitude_clip(GATHERS[0]))}
-    assert all(part in labels(figure) for part in ("worst\ntime (s)", "normalised RMS 0.50"))
+    assert {image.get_clim() for image in row} == {(-amplitude_clip(GATHERS[0], 0.8), amplitude_clip(GATHERS[0], 0.8))}
+    assert figure.get_suptitle() == "sqgn"
+    assert all(part in labels(figure) for part in ("worst\ntime (s)", "normalised RMS 0.50", "strongest 20%"))
 
 
 def test_silence_can_be_drawn():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -45,22 +46,51 @@ def test_the_main_job(job, tmp_path):
     answer = tomo("evaluate", job / "adam", job / "sqgn", "--output", tmp_path, "--physics", 3, "--robustness")
     assert answer.returncode == 0, answer.stderr
     assert "cudart" not in answer.stderr
-    scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
-    assert list(scores) == ["mean model", "adam", "sqgn"]
+    record = json.loads((tmp_path / "scores.json").read_text(), parse_constant=pytest.fail)
+    assert record["runs"]["adam"]["epochs"] == 2
+    (of_survey,) = record["surveys"]
+    scores = of_survey["scores"]
+    assert list(scores) == ["mean model", "adam", "sqgn", "true model"]
+    assert scores.pop("true model") == {"data_misfit": 0.0}
     assert all(np.isfinite(row["mse"]) and row["data_misfit"] > 0 for row in scores.values())
-    rows = (tmp_path / "samples.csv").read_text().splitlines()
-    assert len(rows) == 1 + 3 * 9
+    with (tmp_path / "samples.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 * 9
+    misfits = [float(row["data_misfit"]) for row in rows if row["predictor"] == "adam" and row["data_misfit"]]
+    assert len(misfits) == 3
+    assert np.mean(misfits) == pytest.approx(scores["adam"]["data_misfit"])
     sweeps = json.loads((tmp_path / "robustness.json").read_text())
     whole = sweeps["missing receivers (%)"]["runs"]["adam"][0]["rmse"]
     assert whole == pytest.approx(scores["adam"]["rmse"], rel=1e-6)  # with no receiver missing, the table's own
-    for figure in ("predictions", "convergence", "gathers", "physics", "robustness"):
+    for figure in ("predictions", "convergence", "gathers", "physics-adam", "physics-sqgn", "robustness"):
         assert (tmp_path / f"{figure}.png").stat().st_size > 10_000
 
+
+def test_predictions_from_somebody_s_gathers_and_how_well_they_explain_them(job, tmp_path):
     answer = tomo("predict", job / "sqgn", job / "survey" / "survey.h5", "--output", tmp_path / "mine.h5")
     assert answer.returncode == 0, answer.stderr
     with h5py.File(tmp_path / "mine.h5") as file:
         assert file["velocity"].shape == (48, 48, 48)
         assert 1000 < np.mean(file["velocity"]) < 5000
+        velocity = file["velocity"][:5]
+        assert "data_misfit" not in file
+    with h5py.File(job / "survey" / "survey.h5") as file:
+        pascals = 1e5 * file["gathers"][:5]
+    np.save(tmp_path / "pascals.npy", pascals)
+    assert "--rescale" in mistake("predict", job / "sqgn", tmp_path / "pascals.npy", "--output", tmp_path / "p.h5")
+    answer = tomo(
+        "predict", job / "sqgn", tmp_path / "pascals.npy", "--rescale", "--physics", 3, "--output", tmp_path / "p.h5"
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "data misfit" in answer.stdout
+    with h5py.File(tmp_path / "p.h5") as file:
+        misfit = file["data_misfit"][:]
+        assert np.all((misfit[:3] > 0) & (misfit[:3] < 1.5))
+        assert np.all(np.isnan(misfit[3:]))
+        # One factor for five models of the geology: their RMS is that of the training set to some percent.
+        assert np.sqrt(np.mean((file["velocity"] - velocity) ** 2)) < 100
+        np.testing.assert_allclose(file["amplitude"][:3], 1.0, atol=0.5)
+    assert (tmp_path / "p.gathers.png").stat().st_size > 10_000
 
 
 def test_somebody_elses_geology(job, tmp_path):
@@ -68,12 +98,15 @@ def test_somebody_elses_geology(job, tmp_path):
     np.save(tmp_path / "theirs.npy", models)
     generated = tomo(
         "generate", "--preset", "demo", "--models", 4, "--velocity-models", tmp_path / "theirs.npy",
-        "--spacing", 10, "--output", tmp_path / "survey",
+        "--spacing", 10, "--output", tmp_path / "theirs",
     )  # fmt: skip
     assert generated.returncode == 0, generated.stderr
-    answer = tomo("evaluate", job / "adam", "--survey", tmp_path / "survey", "--output", tmp_path / "scores")
+    answer = tomo("evaluate", job / "adam", "--survey", tmp_path / "theirs", "--output", tmp_path / "scores")
     assert answer.returncode == 0, answer.stderr
-    assert "4 test models" in answer.stdout
+    assert "4 test models of theirs" in answer.stdout
+    own, theirs = json.loads((tmp_path / "scores" / "scores.json").read_text())["surveys"]
+    assert (own["survey"], own["samples"], theirs["survey"], theirs["samples"]) == ("survey", 9, "theirs", 4)
+    assert own["scores"]["adam"]["rmse"] != theirs["scores"]["adam"]["rmse"]
 
 
 def test_mistakes_are_one_line(job, tmp_path):

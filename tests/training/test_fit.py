@@ -92,7 +92,7 @@ def test_runs_learn_and_are_folders(survey, tmp_path, optimizer):
     evaluation = evaluate([run], survey, survey.test)
     assert set(evaluation.scores) == {MEAN_MODEL, optimizer}
     # The loss that `fit` reports at the end, in (km/s)², is the table's, in (m/s)².
-    assert evaluation.means()[optimizer].loss == pytest.approx(1e6 * history["val_loss"][-1], rel=1e-5)
+    assert evaluation.means()[optimizer]["loss"] == pytest.approx(1e6 * history["val_loss"][-1], rel=1e-5)
 
 
 def test_a_killed_run_ends_as_if_never_killed(survey, tmp_path):

@@ -134,3 +134,13 @@ def test_misfit_of_gathers():
     silent = np.zeros_like(given)
     assert np.all(np.isinf(metrics.gather_misfit(given, silent)))
     assert np.all(np.isnan(metrics.gather_misfit(silent, silent)))
+
+
+def test_the_best_amplitude_leaves_a_residual_orthogonal_to_the_simulation():
+    rng = np.random.default_rng(3)
+    simulated, given = rng.normal(size=(2, 4, 2, 4, 5))
+    amplitude = metrics.best_amplitude(simulated, given)
+    residual = given - amplitude[:, None, None, None] * simulated
+    np.testing.assert_allclose(np.sum(residual * simulated, axis=(1, 2, 3)), 0.0, atol=1e-12)
+    np.testing.assert_allclose(metrics.best_amplitude(simulated, 7 * simulated), 7.0)
+    assert np.all(np.isnan(metrics.best_amplitude(np.zeros_like(given), given)))

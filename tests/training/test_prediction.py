@@ -1,0 +1,140 @@
+"""Somebody's own gathers: what is read, what is refused in one line, and the unit they are brought to."""
+
+from __future__ import annotations
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import xarray
+
+from data_gen.acquisition import Acquisition
+from models.architecture import ARCHITECTURES
+from models.tomography import Conditioning, tomography_network, training_rms
+from training.prediction import BLOCK, in_the_network_s_unit, open_gathers, predict_gathers, write_prediction
+from training.runs import RunError
+
+GRID = Acquisition(32, 32, 15.0, sources=3, receivers=32, samples=60, sample_interval=0.008)
+VALUES = np.random.default_rng(0).normal(size=(BLOCK + 3, *GRID.gather_shape)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    """A network for gathers like `VALUES`."""
+    mean = VALUES.mean(0)
+    deviation = np.full((1, 1, 1), (VALUES - mean).std(), np.float32)
+    return tomography_network(ARCHITECTURES["demo"], Conditioning(mean, deviation, np.full((32, 32), 2500, np.float32)))
+
+
+def stored(path, values=VALUES, **more):
+    """An HDF5 file of gathers and more."""
+    with h5py.File(path, "w") as file:
+        file["gathers"] = values
+        for name, numbers in more.items():
+            file[name] = numbers
+    return path
+
+
+def read(path) -> np.ndarray:
+    return np.concatenate(list(open_gathers(path, GRID)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gathers_are_read_from_hdf5_netcdf_and_npy(tmp_path, dtype):
+    values = VALUES.astype(dtype)
+    np.save(tmp_path / "g.npy", values)
+    xarray.Dataset({"gathers": (("model", "source", "receiver", "time"), values)}).to_netcdf(
+        tmp_path / "g.nc", engine="h5netcdf"
+    )
+    for path in (tmp_path / "g.npy", tmp_path / "g.nc", stored(tmp_path / "g.h5", values)):
+        assert read(path).dtype == np.float32
+        np.testing.assert_array_equal(read(path), VALUES)
+
+
+def test_one_survey_may_come_without_the_axis_of_models(tmp_path):
+    np.testing.assert_array_equal(read(stored(tmp_path / "g.h5", VALUES[0])), VALUES[:1])
+
+
+def test_whole_numbers_and_the_scales_of_a_survey_in_half_precision(tmp_path):
+    whole = (100 * VALUES).round().astype(np.int16)
+    np.testing.assert_array_equal(read(stored(tmp_path / "i.h5", whole)), whole)
+    scale = 2.0 ** np.arange(len(VALUES))
+    half = stored(tmp_path / "h.h5", VALUES.astype(np.float16), scale=scale)
+    np.testing.assert_array_equal(read(half), VALUES.astype(np.float16) * scale[:, None, None, None])
+
+
+def test_coordinates_that_agree_are_accepted(tmp_path):
+    own = {"source": GRID.source_x, "receiver": GRID.receiver_x + 0.01, "time": GRID.time.astype(np.float32)}
+    np.testing.assert_array_equal(read(stored(tmp_path / "g.h5", **own)), VALUES)
+
+
+@pytest.mark.parametrize(
+    ("values", "more", "told"),
+    [
+        (VALUES.swapaxes(1, 2), {}, r"shape \(11, 32, 3, 60\); the run needs .* = \(any, 3, 32, 60\), 3 sources"),
+        (VALUES[0, 0], {}, "shape"),
+        (VALUES[:0], {}, "shape"),
+        (VALUES.astype(complex), {}, "complex128, not real"),
+        (VALUES, {"time": 2 * GRID.time}, "another `time` axis .* 60 samples of 8 ms"),
+        (VALUES, {"receiver": GRID.receiver_x + 15.0}, "another `receiver` axis"),
+        (VALUES, {"scale": np.ones(2)}, "not one each"),
+    ],
+)
+def test_another_geometry_is_refused(tmp_path, values, more, told):
+    with pytest.raises(RunError, match=told):
+        open_gathers(stored(tmp_path / "g.h5", values, **more), GRID)
+
+
+def test_what_is_no_file_of_gathers_is_refused(tmp_path):
+    (tmp_path / "text.h5").write_text("no data")
+    (tmp_path / "text.npy").write_text("no data")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["shots"] = VALUES
+        file.create_group("group/gathers")
+    for path, told in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "nowhere.h5", "does not exist"),
+        (tmp_path / "text.h5", "cannot be read as HDF5 or .npy"),
+        (tmp_path / "text.npy", "cannot be read as HDF5 or .npy"),
+        (tmp_path / "other.h5", "no dataset `gathers`, only: group, shots"),
+    ):
+        with pytest.raises(RunError, match=told) as refusal:
+            open_gathers(path, GRID)
+        assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("value", "told"), [(np.nan, "model 9 holds"), (np.inf, "model 9 holds"), (0.0, "model 9 is")])
+def test_damaged_and_silent_models_are_told(tmp_path, network, value, told):
+    values = VALUES.copy()
+    values[9] = 0.0 if value == 0.0 else values[9]
+    values[9, 1, 2, 3] = value
+    with pytest.raises(RunError, match=told):
+        in_the_network_s_unit(open_gathers(stored(tmp_path / "g.h5", values), GRID), network, rescale=True)
+
+
+def test_the_network_knows_the_rms_it_was_trained_on(network):
+    assert training_rms(network) == pytest.approx(np.sqrt(np.mean(VALUES.astype(float) ** 2)), rel=1e-6)
+
+
+def test_gathers_of_another_unit_are_refused_or_rescaled(tmp_path, network):
+    own = in_the_network_s_unit(open_gathers(stored(tmp_path / "own.h5"), GRID), network, rescale=False)
+    assert own.factor == 1.0
+    pascals = open_gathers(stored(tmp_path / "pascals.h5", 5000 * VALUES), GRID)
+    with pytest.raises(RunError, match=r"5e\+03 times as strong .* --rescale"):
+        in_the_network_s_unit(pascals, network, rescale=False)
+    rescaled = in_the_network_s_unit(pascals, network, rescale=True)
+    assert rescaled.factor == pytest.approx(1 / 5000, rel=1e-5)
+    np.testing.assert_allclose(predict_gathers(network, rescaled), predict_gathers(network, own), rtol=1e-4)
+
+
+def test_the_answer_has_coordinates_and_leaves_nothing_else_behind(tmp_path):
+    velocity = np.random.default_rng(1).uniform(1500, 4500, (2, 32, 32)).astype(np.float32)
+    path = tmp_path / "new" / "velocity.h5"
+    write_prediction(path, velocity, GRID, {"data_misfit": np.array([0.1, np.nan])})
+    with xarray.open_dataset(path, engine="h5netcdf") as data:
+        np.testing.assert_array_equal(data.velocity, velocity)
+        assert data.velocity.dims == ("model", "depth", "x")
+        np.testing.assert_array_equal(data.depth, GRID.depth)
+        np.testing.assert_array_equal(data.data_misfit, [0.1, np.nan])
+        assert data.velocity.units == "m/s"
+    assert [entry.name for entry in path.parent.iterdir()] == ["velocity.h5"]

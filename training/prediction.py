@@ -1,0 +1,163 @@
+"""Prediction from somebody's own gathers: a file of them, checked against what a run was trained on, and the answer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+from data_gen.acquisition import Acquisition
+from models.tomography import training_rms
+from training.runs import RunError
+
+BLOCK = 8
+"""Models read and predicted at a time."""
+
+AMPLITUDES = (0.5, 2.0)
+"""Gathers whose RMS is this many times that of the training gathers or less, or more, are of another unit."""
+
+
+@dataclass(frozen=True)
+class Gathers:
+    """Gathers in a file: `data` (model, source, receiver, time) as stored, `scale` (model,), a `factor` for all.
+
+    Iterating gives blocks of models, float32, in the unit that the network knows.
+    """
+
+    path: Path
+    data: h5py.Dataset | np.ndarray
+    scale: np.ndarray
+    factor: float = 1.0
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, models: slice) -> np.ndarray:
+        values = np.asarray(self.data[models], np.float32)
+        return values * np.float32(self.factor) * self.scale[models, None, None, None].astype(np.float32)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[start : start + BLOCK] for start in range(0, len(self), BLOCK))
+
+
+def open_gathers(path: Path, acquisition: Acquisition) -> Gathers:
+    """Gathers of the acquisition's geometry from an HDF5 or NumPy file.
+
+    HDF5 (`.h5`, netCDF 4): a dataset `gathers`, (model, source, receiver, time) or one survey without the first axis;
+    if the file holds `source`, `receiver` [m] or `time` [s], they must be the acquisition's, and a `scale` (model,)
+    is applied, as in a survey's own `survey.h5`. NumPy (`.npy`): the array alone. Real numbers of any type.
+    Raises RunError where the file cannot be read or does not fit.
+    """
+    if path.is_dir():
+        raise RunError(f"{path} is a folder, not a file of gathers: a survey's is its survey.h5")
+    if not path.exists():
+        raise RunError(f"{path} does not exist")
+    try:
+        if path.suffix.lower() == ".npy":
+            contents: Mapping = {"gathers": np.load(path, mmap_mode="r", allow_pickle=False)}
+        else:
+            contents = h5py.File(path, "r")
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read as HDF5 or .npy: {error}") from None
+    if not isinstance(contents.get("gathers"), h5py.Dataset | np.ndarray):
+        raise RunError(f"{path} holds no dataset `gathers`, only: {', '.join(contents) or 'nothing'}")
+    data = contents["gathers"]
+    _check_geometry(path, data, contents, acquisition)
+    if data.ndim == 3:
+        data = np.asarray(data)[None]
+    scale = np.asarray(contents["scale"]) if "scale" in contents else np.ones(len(data))
+    if scale.shape != (len(data),):
+        raise RunError(f"{path} holds {len(data)} models and a `scale` of shape {scale.shape}, not one each")
+    return Gathers(path, data, scale)
+
+
+def _check_geometry(path: Path, data: h5py.Dataset | np.ndarray, contents: Mapping, acquisition: Acquisition) -> None:
+    if data.dtype.kind not in "fiu":
+        raise RunError(f"{path} holds gathers of type {data.dtype}, not real numbers")
+    if data.ndim not in (3, 4) or data.shape[-3:] != acquisition.gather_shape or 0 in data.shape:
+        raise RunError(
+            f"{path} holds gathers of shape {data.shape}; the run needs (model, source, receiver, time) = "
+            f"(any, {', '.join(map(str, acquisition.gather_shape))}), {describe(acquisition)}"
+        )
+    for name, ours in (
+        ("source", acquisition.source_x),
+        ("receiver", acquisition.receiver_x),
+        ("time", acquisition.time),
+    ):
+        theirs = np.asarray(contents[name]) if _has_axis(contents, name) else ours
+        if theirs.shape != ours.shape or not np.allclose(theirs, ours, rtol=1e-4, atol=1e-4 * ours[-1]):
+            raise RunError(
+                f"{path} has another `{name}` axis than the run, which was trained on {describe(acquisition)}"
+            )
+
+
+def _has_axis(contents: Mapping, name: str) -> bool:
+    """Whether positions or times are stored; netCDF keeps an empty array for an axis that has only a length."""
+    no_variable = b"This is a netCDF dimension but not a netCDF variable"
+    return name in contents and not bytes(contents[name].attrs.get("NAME", b"")).startswith(no_variable)
+
+
+def describe(acquisition: Acquisition) -> str:
+    """A geometry in words."""
+    return (
+        f"{acquisition.sources} sources and {acquisition.receivers} receivers over {acquisition.x[-1]:g} m, "
+        f"{acquisition.samples} samples of {1000 * acquisition.sample_interval:g} ms"
+    )
+
+
+def in_the_network_s_unit(gathers: Gathers, network: keras.Model, rescale: bool) -> Gathers:
+    """The gathers, after a look at every sample; with `rescale` brought to the RMS of the training gathers.
+
+    One factor for the whole file, so that differences between its models stay. Raises RunError for samples that are
+    not finite, for a model without signal, and, without `rescale`, for gathers of quite another strength.
+    """
+    power = []
+    for block in gathers:
+        power += list(np.mean(np.square(block, dtype=np.float64), axis=(1, 2, 3)))
+    for model, value in enumerate(power):
+        if not np.isfinite(value):
+            raise RunError(f"{gathers.path}: model {model} holds samples that are not finite")
+        if value == 0:
+            raise RunError(f"{gathers.path}: model {model} is silent, all its samples are zero")
+    ratio = float(np.sqrt(np.mean(power))) / training_rms(network)
+    if rescale:
+        return replace(gathers, factor=1 / ratio)
+    if not AMPLITUDES[0] < ratio < AMPLITUDES[1]:
+        raise RunError(
+            f"{gathers.path} holds gathers {ratio:.3g} times as strong as the run was trained on: if only their "
+            "unit differs, give --rescale"
+        )
+    return gathers
+
+
+def predict_gathers(network: keras.Model, gathers: Gathers) -> np.ndarray:
+    """Velocity images (model, depth, x) [m/s]."""
+    return np.concatenate([network.predict_on_batch(block[..., None]) for block in gathers])
+
+
+def write_prediction(
+    path: Path, velocity: np.ndarray, acquisition: Acquisition, more: Mapping[str, np.ndarray]
+) -> None:
+    """Write `velocity` (model, depth, x) [m/s] with its coordinates [m], and `more` numbers (model,), whole or not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    with h5py.File(part, "w") as file:
+        for name, values in (("depth", acquisition.depth), ("x", acquisition.x)):
+            file[name] = values
+            file[name].make_scale(name)
+            file[name].attrs["units"] = "m"
+        file["model"] = np.arange(len(velocity))
+        file["model"].make_scale("model")
+        file["velocity"] = velocity
+        file["velocity"].attrs["units"] = "m/s"
+        for axis, name in enumerate(("model", "depth", "x")):
+            file["velocity"].dims[axis].attach_scale(file[name])
+        for name, numbers in more.items():
+            file[name] = numbers
+            file[name].dims[0].attach_scale(file["model"])
+    os.replace(part, path)
