@@ -124,10 +124,10 @@ class VelocityWindows:
 def _read(path: Path) -> tuple[np.ndarray, float | None]:
     """A file's models (model, depth, x), and the spacing [m] it states, if any."""
     readers = {".npy": _read_npy, ".mat": _read_mat, ".h5": _read_hdf5, ".hdf5": _read_hdf5}
-    if path.suffix.lower() not in readers:
-        raise SurveyError(f"{path} is no velocity file: .npy, .mat and .h5 are read")
     if not path.is_file():
         raise SurveyError(f"{path} does not exist")
+    if path.suffix.lower() not in readers:
+        raise SurveyError(f"{path} is no velocity file: .npy, .mat and .h5 are read")
     try:
         values, spacing = readers[path.suffix.lower()](path)
     except SurveyError:

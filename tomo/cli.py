@@ -52,3 +52,8 @@ def main() -> None:
     except (SurveyError, RunError) as error:
         print(f"tomo: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"tomo: {error.filename}: {error.strerror}", file=sys.stderr)
+        sys.exit(2)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from training.prediction import Gathers
     from training.runs import Run
 
+FORMATS = (".h5", ".hdf5", ".nc")
+
 
 def predict(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
@@ -51,6 +53,8 @@ def predict(
     from training.runs import RunError, open_run
 
     opened = open_run(run)
+    if output.suffix.lower() not in FORMATS:
+        raise RunError(f"{output} is no name of an HDF5 file: choose one that ends in {', '.join(FORMATS)}")
     if output.exists():
         raise RunError(f"{output} already exists: choose another name")
     given = open_gathers(gathers, opened.acquisition)

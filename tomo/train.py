@@ -30,6 +30,7 @@ def train(
     load_tensorflow()
     from data_gen.survey import Survey
     from tomo.presets import PRESETS, preset_for
+    from training.fit import check_survey
     from training.fit import train as train_run
     from training.runs import RunError, Settings, begin_run
 
@@ -48,6 +49,7 @@ def train(
         micro_batch=micro_batch or preset.micro_batch,
         augment=augment,
     )
+    check_survey(settings, opened)
     run = begin_run(output, settings, opened)
     if run.finished:
         print(f"{output} is already trained: nothing to do.")

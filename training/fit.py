@@ -34,22 +34,27 @@ def make_optimizer(settings: Settings) -> keras.optimizers.Optimizer:
     return SQGN.reference(**rate)
 
 
-def make_model(
-    settings: Settings, survey: Survey, optimizer: keras.optimizers.Optimizer | None = None
-) -> SecondOrderModel:
-    """The network for this survey, compiled with the given optimizer or the one that the settings name.
-
-    Raises RunError where the gathers are too small for the architecture's pooling, or no model is for training.
-    """
-    convolutions = ARCHITECTURES[settings.architecture]
+def check_survey(settings: Settings, survey: Survey) -> None:
+    """Raise RunError where gathers are too small for the architecture's pooling, or models too few for a mini-batch."""
     shape = survey.specification.acquisition.gather_shape
-    if min(pooled(shape, convolutions)) < 1:
+    if min(pooled(shape, ARCHITECTURES[settings.architecture])) < 1:
         raise RunError(f"gathers of {shape} are too small for the network {settings.architecture!r}")
     if not 0 < settings.batch_size <= len(survey.train):
         raise RunError(
             f"{survey.folder} has {len(survey.train)} models for training, too few for mini-batches of "
             f"{settings.batch_size}"
         )
+
+
+def make_model(
+    settings: Settings, survey: Survey, optimizer: keras.optimizers.Optimizer | None = None
+) -> SecondOrderModel:
+    """The network for this survey, compiled with the given optimizer or the one that the settings name.
+
+    Raises RunError as `check_survey`.
+    """
+    check_survey(settings, survey)
+    convolutions = ARCHITECTURES[settings.architecture]
     model = tomography_network(convolutions, conditioning(survey), SecondOrderModel, settings.seed)
     model.micro_batch = settings.micro_batch
     model.compile(optimizer=optimizer or make_optimizer(settings), loss=SquaredError(), jit_compile=False)

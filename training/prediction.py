@@ -143,10 +143,21 @@ def predict_gathers(network: keras.Model, gathers: Gathers) -> np.ndarray:
 def write_prediction(
     path: Path, velocity: np.ndarray, acquisition: Acquisition, more: Mapping[str, np.ndarray]
 ) -> None:
-    """Write `velocity` (model, depth, x) [m/s] with its coordinates [m], and `more` numbers (model,), whole or not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write `velocity` (model, depth, x) [m/s] with its coordinates [m], and `more` numbers (model,).
+
+    The file is there whole or not at all. Raises RunError where it cannot be written.
+    """
     part = path.with_name(path.name + ".part")
-    with h5py.File(part, "w") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(part, velocity, acquisition, more)
+        os.replace(part, path)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error}") from None
+
+
+def _write(path: Path, velocity: np.ndarray, acquisition: Acquisition, more: Mapping[str, np.ndarray]) -> None:
+    with h5py.File(path, "w") as file:
         for name, values in (("depth", acquisition.depth), ("x", acquisition.x)):
             file[name] = values
             file[name].make_scale(name)
@@ -160,4 +171,3 @@ def write_prediction(
         for name, numbers in more.items():
             file[name] = numbers
             file[name].dims[0].attach_scale(file["model"])
-    os.replace(part, path)
