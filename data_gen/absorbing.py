@@ -5,8 +5,11 @@ Weedon 1994). With F = d/(iω + d), that is 1/s = 1 - F, the second derivative i
 
     (1/s) d/dx ((1/s) du/dx) = (1 - F) (1 - F) (u_xx - (d'/d) F u_x).
 
-Each F is one recursive filter in time, here by the trapezoidal rule: q(t+dt) = v + b q(t) and F v = g
-(q(t+dt) + q(t)). Three memory variables a point, no derivative of any of them, and only inside the strips.
+Each F is one recursive filter in time. By the trapezoidal rule, with one memory variable r and a = 1 / (1 + d dt/2),
+
+    (1 - F) v = a v - r,    and then    r becomes (2a - 1) r + 2a (1 - a) v.
+
+Three memory variables a point, updated in place, no derivative of any of them, and only inside the strips.
 
 The fourth-order time stepping applies A twice; the layer acts in the first application only. With x the
 eigenvalue of -dt² A, the scheme's x (1 - x/12) then stays linear in the stretched x, so that the layer
@@ -20,6 +23,10 @@ from dataclasses import dataclass
 
 import devito
 import numpy as np
+from devito.types import Buffer, Symbol
+
+VECTOR = 16
+"""Numbers in the longest vector of today's processors: what the inner loop should be a multiple of."""
 
 
 @dataclass(frozen=True)
@@ -27,37 +34,42 @@ class Layer:
     """`cells` wide; d grows as the `power` of the depth into the layer.
 
     The greatest d is the one at which a plane wave of `velocity` [m/s] at normal incidence would come back
-    with the amplitude `reflection`, were the medium not discrete.
+    with the amplitude `reflection`, were the medium not discrete. On salt models what does come back, from
+    all sides together, is 0.2 % of the signal. A field that is the same everywhere is not absorbed: in
+    float32 it creeps up to 1e-4 of the signal in 10 s of recording, to 0.4 % in two minutes.
     """
 
-    cells: int = 14
+    cells: int = 10
     power: int = 4
     velocity: float = 4800.0
-    reflection: float = 1e-6
+    reflection: float = 1e-3
 
 
 class Strip(devito.SubDomain):
-    """The cells of the layer along one side: `side` is left or right end of the axis, 0 for depth, 1 for
-    x."""
+    """The cells along one side: `side` is left or right end of the axis, 0 for depth, 1 for x."""
 
     def __init__(self, name: str, axis: int, side: str, cells: int) -> None:
         self.name = name
-        self._axis, self._extent = axis, (side, cells)
+        self.axis, self.side, self.cells = axis, side, cells
         super().__init__()
 
     def define(self, dimensions: Sequence[devito.Dimension]) -> dict:
         """Devito's description of the strip."""
         extents: dict = {dimension: dimension for dimension in dimensions}
-        extents[dimensions[self._axis]] = self._extent
+        extents[dimensions[self.axis]] = (self.side, self.cells)
         return extents
 
 
 def strips(cells: int, free_surface: bool) -> tuple[Strip, ...]:
-    """The layer's strips: all four sides, or three under a free surface."""
+    """The layer's strips: all four sides, or three under a free surface.
+
+    Those along x, the inner loop, are whole vectors: beyond the layer's cells the correction is zero.
+    """
+    whole = -(-cells // VECTOR) * VECTOR
     sides = [
         Strip("bottom", 0, "right", cells),
-        Strip("left", 1, "left", cells),
-        Strip("right", 1, "right", cells),
+        Strip("left", 1, "left", whole),
+        Strip("right", 1, "right", whole),
     ]
     return tuple(sides if free_surface else [Strip("top", 0, "left", cells), *sides])
 
@@ -77,31 +89,40 @@ def layer_equations(
     """
     equations, memory = [], []
     for axis, dimension in enumerate(grid.dimensions):
-        sides = [strip for strip in grid.subdomains.values() if getattr(strip, "_axis", None) == axis]
-        keep, gain, slope = _coefficients(layer, grid, axis, {strip._extent[0] for strip in sides}, step)
+        sides = [strip for strip in grid.subdomains.values() if getattr(strip, "axis", None) == axis]
+        a, slope = _coefficients(layer, grid, axis, {strip.side for strip in sides}, step)
         states = [
-            devito.TimeFunction(name=f"memory{k}_{dimension.name}", grid=grid, time_order=1, space_order=0)
+            devito.TimeFunction(
+                name=f"memory{k}_{dimension.name}", grid=grid, time_order=1, space_order=0, save=Buffer(1)
+            )
             for k in range(3)
         ]
         memory += states
-        first = getattr(field, f"d{dimension.name}")
-        second = getattr(field, f"d{dimension.name}2")
+        r0, r1, r2 = (state.forward for state in states)
         for strip in sides:
-            once = second - slope * (states[0].forward + states[0])
-            twice = once - gain * (states[1].forward + states[1])
-            thrice = twice - gain * (states[2].forward + states[2])
+            first, second, once, twice = (
+                Symbol(name=f"{name}_{strip.name}", dtype=np.float32) for name in ("first", "second", "once", "twice")
+            )
             equations += [
-                devito.Eq(state.forward, signal + keep * state, subdomain=strip)
-                for state, signal in zip(states, (first, once, twice), strict=True)
+                devito.Eq(left, right, subdomain=strip)
+                for left, right in (
+                    (first, getattr(field, f"d{dimension.name}")),
+                    (second, getattr(field, f"d{dimension.name}2")),
+                    (once, second - slope * first - r0),
+                    (twice, a * once - r1),
+                    (target, target + scale * (a * twice - r2 - second)),
+                    (r2, (2 * a - 1) * r2 + 2 * a * (1 - a) * twice),
+                    (r1, (2 * a - 1) * r1 + 2 * a * (1 - a) * once),
+                    (r0, (2 * a - 1) * r0 + 2 * a * slope * first),
+                )
             ]
-            equations.append(devito.Eq(target, target + scale * (thrice - second), subdomain=strip))
     return equations, memory
 
 
 def _coefficients(
     layer: Layer, grid: devito.Grid, axis: int, sides: set[str], step: float
-) -> tuple[devito.Function, devito.Function, devito.Function]:
-    """The filter's b, g, and g d'/d along an axis."""
+) -> tuple[devito.Function, devito.Function]:
+    """The filter's a, and (1 - a) d'/d, along an axis."""
     dimension, points = grid.dimensions[axis], grid.shape[axis]
     spacing = grid.extent[axis] / (points - 1)
     index = np.arange(points)
@@ -111,15 +132,10 @@ def _coefficients(
     width = layer.cells * spacing
     greatest = (layer.power + 1) * layer.velocity * 1e-3 * np.log(1 / layer.reflection) / (2 * width)
     damping = greatest * inside**layer.power
-    slope = greatest * layer.power * inside ** (layer.power - 1) / width * np.sign(right - left)
-    denominator = 1 + damping * step / 2
-    values = {
-        "keep": (1 - damping * step / 2) / denominator,
-        "gain": damping * step / 2 / denominator,
-        "slope": slope * step / 2 / denominator,
-    }
+    rise = greatest * layer.power * inside ** (layer.power - 1) / width * np.sign(right - left)
+    a = 1 / (1 + damping * step / 2)
     functions = []
-    for name, value in values.items():
+    for name, value in {"a": a, "slope": a * rise * step / 2}.items():
         function = devito.Function(
             name=f"{name}_{dimension.name}",
             grid=grid,
@@ -129,4 +145,4 @@ def _coefficients(
         )
         function.data[:] = value
         functions.append(function)
-    return functions[0], functions[1], functions[2]
+    return functions[0], functions[1]

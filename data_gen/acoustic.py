@@ -20,7 +20,7 @@ import devito
 import numpy as np
 from devito.types import Buffer
 
-from data_gen.absorbing import Layer, layer_equations, strips
+from data_gen.absorbing import VECTOR, Layer, layer_equations, strips
 from data_gen.acquisition import Acquisition
 from data_gen.clock import Clock
 from data_gen.interpolation import KAISER_SHAPE, RADIUS, sinc_weights
@@ -139,8 +139,10 @@ class Simulator:
         )
         time = grid.time_dim
         order = self.space_order
-        u = devito.TimeFunction(name="u", grid=grid, time_order=2, space_order=order)
-        w = devito.TimeFunction(name="w", grid=grid, time_order=1, space_order=order, save=Buffer(1))
+        # Rows begin on a cache line: a vector's width of halo on the left, and a whole number of them in all.
+        halo = (order, VECTOR, -shape[1] % VECTOR + (VECTOR if -shape[1] % VECTOR < order // 2 else 0))
+        u = devito.TimeFunction(name="u", grid=grid, time_order=2, space_order=halo, save=Buffer(2))
+        w = devito.TimeFunction(name="w", grid=grid, time_order=1, space_order=halo, save=Buffer(1))
         courant = devito.Function(name="courant", grid=grid, space_order=0)
         wavelet = devito.Function(name="wavelet", dimensions=(time,), shape=(clock.steps + 1,), dtype=np.float32)
         source = devito.Function(name="source", grid=grid, dimensions=(x,), shape=shape[1:], space_order=0)

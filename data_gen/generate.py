@@ -23,6 +23,7 @@ from data_gen.specification import (
     FORMAT,
     SurveyError,
     SurveySpecification,
+    read_record,
     read_specification,
     shard_path,
 )
@@ -57,6 +58,8 @@ def generate_survey(
         missing = [shard for shard in range(specification.shards) if not is_whole(shard_path(folder, shard))]
         done = set(range(specification.shards)) - set(missing)
         progress(sum(len(specification.shard_models(shard)) for shard in done) * specification.acquisition.sources)
+        if missing:
+            _check_simulation(folder, specification)
         if missing and scheduler:
             from data_gen.cluster import run_cluster
 
@@ -113,6 +116,17 @@ def _claim(folder: Path, specification: SurveySpecification) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise SurveyError(f"{folder / 'survey.json'} cannot be written: {error.strerror}") from None
+
+
+def _check_simulation(folder: Path, specification: SurveySpecification) -> None:
+    """See that what is missing would be simulated as what is there."""
+    from data_gen.acoustic import describe
+
+    if read_record(folder)["simulation"] != describe(specification.acquisition):
+        raise SurveyError(
+            f"{folder} was begun by a version of tomo that simulates otherwise: finish it with that one, "
+            "or choose another folder"
+        )
 
 
 def _record(specification: SurveySpecification) -> dict[str, Any]:

@@ -35,14 +35,16 @@ class ShardMaker:
     def make(self, shard: int, tell: Callable[[str, int], None]) -> None:
         """Make a shard; raises SurveyError for velocities that do not suit, OSError where it cannot be
         written."""
-        gathers, earths = [], []
-        for index in self._specification.shard_models(shard):
+        models, acquisition = self._specification.shard_models(shard), self._specification.acquisition
+        gathers = np.empty((len(models), *acquisition.gather_shape), np.float32)
+        earths = []
+        for row, index in enumerate(models):
             tell("model", index)
             earths.append(self._models[index])
-            gathers.append(self._simulator.gather(earths[-1].velocity))
-            tell("shots", len(gathers[-1]))
+            gathers[row] = self._simulator.gather(earths[-1].velocity)
+            tell("shots", acquisition.sources)
         content = ShardContent(
-            np.stack(gathers),
+            gathers,
             np.stack([earth.velocity for earth in earths]).astype(np.float32),
             np.stack([earth.salt_mask for earth in earths]).astype(bool),
             [earth.parameters for earth in earths],

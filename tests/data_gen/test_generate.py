@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -114,6 +115,18 @@ def test_another_survey_in_the_folder_is_kept(survey):
 
     with pytest.raises(SurveyError, match="another survey"):
         generate_survey(replace(SPECIFICATION, seed=4), survey, workers=1)
+
+
+def test_a_survey_begun_with_another_simulator_is_not_finished_with_this_one(survey, tmp_path):
+    folder = tmp_path / "survey"
+    shutil.copytree(survey, folder)
+    record = json.loads((folder / "survey.json").read_text())
+    record["simulation"]["boundary"]["cells"] += 1
+    (folder / "survey.json").write_text(json.dumps(record))
+    generate_survey(SPECIFICATION, folder, workers=1)  # nothing is missing
+    shard_path(folder, 0).unlink()
+    with pytest.raises(SurveyError, match="simulates otherwise"):
+        generate_survey(SPECIFICATION, folder, workers=1)
 
 
 def test_no_survey_is_one_line(tmp_path):
