@@ -23,8 +23,9 @@ def train(
     seed: Annotated[int, typer.Option(help="Of initial weights, mini-batches and augmentation.")] = 0,
     micro_batch: Annotated[int | None, typer.Option(help="Models per pass: less memory, the same result.")] = None,
     augment: Annotated[
-        bool, typer.Option("--augment", help="Mirror, add noise, kill traces, scale sources on the fly.")
-    ] = False,
+        str,
+        typer.Option(help="none; mirror (left and right, at random); all: mirror, noise, dead traces, scaled sources."),
+    ] = "mirror",
 ) -> None:
     """Train a network on a survey, with Adam or SQGN."""
     load_tensorflow()

@@ -33,6 +33,13 @@ class Augmentation:
     dead: float = 0.05
 
 
+AUGMENTATIONS = {
+    "none": None,
+    "mirror": Augmentation(source_db=0.0, noise_db=None, dead=0.0),
+    "all": Augmentation(),
+}
+
+
 def augment(
     gathers: tf.Tensor, velocity: tf.Tensor, seed: tf.Tensor, settings: Augmentation, sample_interval: float
 ) -> tuple[tf.Tensor, tf.Tensor]:

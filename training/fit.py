@@ -13,7 +13,7 @@ import numpy as np
 from data_gen.survey import Survey
 from models.architecture import ARCHITECTURES, pooled
 from models.tomography import tomography_network
-from training.augmentation import Augmentation
+from training.augmentation import AUGMENTATIONS
 from training.loss import KILOMETRE, SquaredError
 from training.metrics import ssim, tomography_loss
 from training.pipeline import conditioning, in_order, training_partition
@@ -74,9 +74,7 @@ def train(
     settings = run.settings
     keras.utils.set_random_seed(settings.seed)
     model = make_model(settings, survey)
-    partition = training_partition(
-        survey, settings.batch_size, settings.seed, Augmentation() if settings.augment else None
-    )
+    partition = training_partition(survey, settings.batch_size, settings.seed, AUGMENTATIONS[settings.augment])
     checkpoint = Checkpoint(run, len(partition))
     checkpoint.restore(model)
     model.fit(

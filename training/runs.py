@@ -22,6 +22,7 @@ from data_gen.acquisition import Acquisition
 from data_gen.survey import Survey
 
 OPTIMIZERS = ("adam", "sqgn", "sqgn-reference")
+AUGMENTATIONS = ("none", "mirror", "all")
 
 
 class RunError(ValueError):
@@ -33,7 +34,7 @@ class Settings:
     """All that decides the weights a training ends with, given the survey.
 
     `architecture` names one of `models.architecture`; `learning_rate` None means the optimizer's own;
-    `micro_batch` None means whole mini-batches.
+    `micro_batch` None means whole mini-batches; `augment` is one of `AUGMENTATIONS`.
     """
 
     optimizer: str
@@ -43,11 +44,13 @@ class Settings:
     learning_rate: float | None = None
     seed: int = 0
     micro_batch: int | None = None
-    augment: bool = False
+    augment: str = "none"
 
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:
             raise RunError(f"unknown optimizer {self.optimizer!r}: choose from {', '.join(OPTIMIZERS)}")
+        if self.augment not in AUGMENTATIONS:
+            raise RunError(f"unknown augmentation {self.augment!r}: choose from {', '.join(AUGMENTATIONS)}")
         for name in ("epochs", "batch_size", "learning_rate", "micro_batch"):
             value = getattr(self, name)
             if value is not None and value <= 0:

@@ -9,7 +9,9 @@ import tensorflow as tf
 from data_gen.acoustic import Simulator
 from data_gen.acquisition import Acquisition
 from data_gen.geology import random_model
+from training import runs
 from training.augmentation import (
+    AUGMENTATIONS,
     Augmentation,
     add_noise,
     augment,
@@ -145,6 +147,16 @@ def test_one_seed_gives_the_same_bits_in_a_graph_too_and_another_does_not():
     np.testing.assert_allclose(graph[0], one[0], rtol=1e-5, atol=1e-6)
     assert one[0].shape == gathers.shape
     assert one[0].dtype == tf.float32
+
+
+def test_the_named_augmentations_are_those_a_run_may_have_and_mirroring_alone_only_mirrors():
+    assert tuple(AUGMENTATIONS) == runs.AUGMENTATIONS
+    gathers, velocity = batch(8)
+    both = augment(gathers, velocity, SEED, AUGMENTATIONS["mirror"], 0.008)
+    turned = np.array([not np.array_equal(a, b) for a, b in zip(both[1], velocity, strict=True)])
+    assert 0 < turned.sum() < 8
+    np.testing.assert_array_equal(both[0][~turned], gathers[~turned])
+    np.testing.assert_array_equal(both[0][turned], gathers.numpy()[turned][:, ::-1, ::-1])
 
 
 def test_nothing_asked_for_changes_nothing():

@@ -33,7 +33,7 @@ from data_gen.survey import Survey
 from training.fit import train
 from training.runs import Settings, begin_run
 survey = Survey.open(sys.argv[1])
-train(begin_run(Path(sys.argv[2]), Settings("sqgn", "demo", 6, 8, augment=True), survey), survey, verbose=0)
+train(begin_run(Path(sys.argv[2]), Settings("sqgn", "demo", 6, 8, augment="all"), survey), survey, verbose=0)
 """
 
 
@@ -122,6 +122,8 @@ def test_a_killed_run_ends_as_if_never_killed(survey, tmp_path):
 def test_mistakes_are_run_errors(survey, tmp_path):
     with pytest.raises(RunError, match="unknown optimizer 'sgd'"):
         Settings("sgd", "demo", 1, 8)
+    with pytest.raises(RunError, match="unknown augmentation 'noise'"):
+        Settings("adam", "demo", 1, 8, augment="noise")
     with pytest.raises(RunError, match="epochs must be positive"):
         Settings("adam", "demo", 0, 8)
     begin_run(tmp_path / "run", Settings("adam", "demo", 1, 8), survey)
