@@ -148,7 +148,7 @@ def _robustness(evaluation: Evaluation, runs: Sequence[Run], folder: Path) -> No
 
     from figures.robustness import MISSING, NOISE, Sweep
     from figures.robustness import robustness as draw
-    from training.evaluation import MEAN_MODEL
+    from training.evaluation import MEAN_MODEL, without_nan
     from training.robustness import MISSING_SHARES, NOISE_LEVELS, missing, noise, sweep
     from training.runs import write_whole
 
@@ -162,7 +162,7 @@ def _robustness(evaluation: Evaluation, runs: Sequence[Run], folder: Path) -> No
         found = sweep(runs, evaluation.survey, evaluation.indices, disturb, levels)
         record[label] = {
             "levels": [scale * level for level in levels],
-            "runs": {name: [dataclasses.asdict(row) for row in rows] for name, rows in found.items()},
+            "runs": {name: [without_nan(dataclasses.asdict(row)) for row in rows] for name, rows in found.items()},
         }
         for which, axis in (("rmse", "RMSE (m/s)"), ("ssim", "mean SSIM")):
             values = {name: np.array([getattr(row, which) for row in rows]) for name, rows in found.items()}

@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,6 +86,11 @@ def evaluate(runs: Sequence[Run], survey: Survey, indices: np.ndarray) -> Evalua
     return Evaluation(survey, indices, reference, predictions, scores)
 
 
+def without_nan(row: Mapping[str, float]) -> dict[str, float | None]:
+    """A row of scores for JSON, which knows no NaN: None where there was nothing to compare."""
+    return {name: None if math.isnan(value) else value for name, value in row.items()}
+
+
 def write_scores(evaluations: Sequence[Evaluation], runs: Sequence[Run], folder: Path) -> None:
     """Write `scores.json`, means by survey and predictor, and `samples.csv`, a row per survey, predictor and sample.
 
@@ -97,10 +102,7 @@ def write_scores(evaluations: Sequence[Evaluation], runs: Sequence[Run], folder:
             {
                 "survey": evaluation.survey.folder.resolve().name,
                 "samples": len(evaluation.indices),
-                "scores": {
-                    name: {key: None if math.isnan(value) else value for key, value in row.items()}
-                    for name, row in evaluation.means().items()
-                },
+                "scores": {name: without_nan(row) for name, row in evaluation.means().items()},
             }
             for evaluation in evaluations
         ],
