@@ -112,6 +112,24 @@ def test_the_top_s_error_is_in_metres_over_shared_columns():
     assert math.isnan(metrics.salt_top_error(salt(), truth, 15.0))
 
 
+@pytest.mark.parametrize(
+    ("predicted", "true", "expected"),
+    [
+        ((), (), (math.nan, math.nan, math.nan)),
+        (((20, 30, 10, 20),), (), (0.0, math.nan, math.nan)),
+        ((), ((20, 30, 10, 20),), (0.0, 0.0, math.nan)),
+        (((20, 30, 40, 50),), ((20, 30, 10, 20),), (0.0, 0.0, math.nan)),
+        (((20, 30, 10, 20),), ((20, 30, 10, 20),), (1.0, 1.0, 0.0)),
+        (((24, 30, 10, 20),), ((20, 30, 10, 20),), (0.6, 1.0, 40.0)),
+    ],
+    ids=("no salt", "false alarm", "missed", "elsewhere", "perfect", "too deep"),
+)
+def test_salt_scores_where_there_is_little_to_compare(predicted, true, expected):
+    prediction, reference = (np.where(salt(*boxes), 4500.0, 3000.0)[None] for boxes in (predicted, true))
+    (found,) = metrics.score(prediction, reference, LIMITS, 10.0)
+    np.testing.assert_array_equal((found.salt_iou, found.salt_found, found.salt_top_error), expected)
+
+
 def test_salt_scores_of_images_and_their_mean_over_those_that_have_one():
     reference = np.full((2, 50, 60), 3000.0)
     reference[0][salt((20, 30, 10, 20))] = 4500
