@@ -59,6 +59,11 @@ class Survey:
     def __len__(self) -> int:
         return self.specification.models
 
+    @property
+    def name(self) -> str:
+        """The folder's name, by which tables call the survey."""
+        return self.folder.resolve().name
+
     def gathers(self, indices: Indices) -> np.ndarray:
         """Recorded pressure of the given models, float32 (model, source, receiver, time)."""
         return self._read("gathers", indices, self.specification.acquisition.gather_shape, np.float32)

@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from tomo.score_table import ScoreTable
 from tomo.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
     from training.evaluation import Evaluation
     from training.runs import Run
-
-SCORES = {
-    "loss": ("loss (m/s)²", "{:.3e}"),
-    "mse": ("MSE (m/s)²", "{:.3e}"),
-    "rmse": ("RMSE m/s", "{:.0f}"),
-    "mae": ("MAE m/s", "{:.0f}"),
-    "ssim": ("SSIM", "{:.3f}"),
-    "salt_iou": ("salt IoU", "{:.2f}"),
-    "salt_found": ("salt found", "{:.2f}"),
-    "salt_top_error": ("salt top m", "{:.0f}"),
-    "data_misfit": ("data misfit", "{:.3f}"),
-}
 
 
 def evaluate(
@@ -68,7 +54,7 @@ def evaluate(
     from data_gen.survey import Survey
     from training.evaluation import evaluate as evaluate_runs
     from training.evaluation import write_scores
-    from training.runs import RunError, open_run
+    from training.runs import RunError, open_run, write_whole
 
     opened = [open_run(folder) for folder in runs]
     if len({run.name for run in opened}) < len(opened):
@@ -91,31 +77,10 @@ def evaluate(
     _draw_convergence(opened, evaluations[0] if evaluations[0].survey is surveys[0] else None, folder)
     if robustness:
         _robustness(evaluations[-1], opened, folder)
-    _print_table(evaluations)
+    table = ScoreTable.of(evaluations)
+    write_whole(folder / "scores.md", table.markdown())
+    Console().print(table.rich())
     print(f"Scores and figures are in {folder}")
-
-
-def _print_table(evaluations: Sequence[Evaluation]) -> None:
-    """One section a survey, one column a predictor, one row a score."""
-    means = [evaluation.means() for evaluation in evaluations]
-    columns = list(dict.fromkeys(name for rows in means for name in rows))
-    table = Table("", *columns)
-    for evaluation, rows in zip(evaluations, means, strict=True):
-        name = evaluation.survey.folder.resolve().name
-        table.add_row(f"[bold]{len(evaluation.indices)} test models of {escape(name)}")
-        for score, (heading, form) in SCORES.items():
-            values = [rows[column].get(score) for column in columns]
-            if any(value is not None for value in values):
-                table.add_row(heading, *(_cell(value, form) for value in values))
-        table.add_section()
-    Console().print(table)
-
-
-def _cell(value: float | None, form: str) -> str:
-    """A score as text; nothing where there is none, a dash where there was nothing to compare."""
-    if value is None:
-        return ""
-    return "-" if math.isnan(value) else form.format(value)
 
 
 def _physics(evaluations: Sequence[Evaluation], runs: Sequence[Run], count: int, folder: Path) -> list[Evaluation]:

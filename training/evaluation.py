@@ -100,7 +100,7 @@ def write_scores(evaluations: Sequence[Evaluation], runs: Sequence[Run], folder:
         "runs": {run.name: dataclasses.asdict(run.settings) for run in runs},
         "surveys": [
             {
-                "survey": evaluation.survey.folder.resolve().name,
+                "survey": evaluation.survey.name,
                 "samples": len(evaluation.indices),
                 "scores": {name: without_nan(row) for name, row in evaluation.means().items()},
             }
@@ -118,4 +118,4 @@ def write_scores(evaluations: Sequence[Evaluation], runs: Sequence[Run], folder:
                 for number, (index, row) in enumerate(zip(evaluation.indices, rows, strict=True)):
                     values = [*dataclasses.astuple(row), *misfits[number : number + 1]]
                     cells = ["" if math.isnan(value) else value for value in values]
-                    writer.writerow([evaluation.survey.folder.resolve().name, predictor, int(index), *cells])
+                    writer.writerow([evaluation.survey.name, predictor, int(index), *cells])

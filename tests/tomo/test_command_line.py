@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import h5py
 import numpy as np
@@ -16,24 +17,44 @@ import pytest
 from tomo.cli import main
 
 
-def tomo(*arguments, **options):
+@dataclass(frozen=True)
+class Answer:
+    """What a command ended with."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def tomo(*arguments) -> Answer:
+    """Run a command in this process, which has TensorFlow already."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(stdout),
+        contextlib.redirect_stderr(stderr),
+    ):
+        patch.setattr(sys, "argv", ["tomo", *map(str, arguments)])
+        try:
+            main()
+        except SystemExit as left:
+            return Answer(left.code, stdout.getvalue(), stderr.getvalue())
+    raise AssertionError("a command ends with an exit status")
+
+
+def tomo_alone(*arguments):
+    """Run a command in a process of its own, as its user does."""
     program = "from tomo.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True, check=False, **options
-    )
+    return subprocess.run([sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True)
 
 
 def mistake(*arguments):
-    """The one line that a mistake is answered with; in this process, which has TensorFlow already."""
-    stderr = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(stderr):
-        patch.setattr(sys, "argv", ["tomo", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-    assert left.value.code == 2, stderr.getvalue()
-    assert "Traceback" not in stderr.getvalue()
-    lines = [line for line in stderr.getvalue().splitlines() if line.startswith("tomo: ")]
-    assert len(lines) == 1, stderr.getvalue()
+    """The one line that a mistake is answered with."""
+    answer = tomo(*arguments)
+    assert answer.returncode == 2, answer.stderr
+    assert "Traceback" not in answer.stderr
+    lines = [line for line in answer.stderr.splitlines() if line.startswith("tomo: ")]
+    assert len(lines) == 1, answer.stderr
     return lines[0]
 
 
@@ -51,7 +72,7 @@ def job(tmp_path_factory):
 
 
 def test_the_main_job(job, tmp_path):
-    answer = tomo("evaluate", job / "adam", job / "sqgn", "--output", tmp_path, "--physics", 3, "--robustness")
+    answer = tomo_alone("evaluate", job / "adam", job / "sqgn", "--output", tmp_path, "--physics", 3, "--robustness")
     assert answer.returncode == 0, answer.stderr
     assert "cudart" not in answer.stderr
     record = json.loads((tmp_path / "scores.json").read_text(), parse_constant=pytest.fail)
@@ -112,6 +133,9 @@ def test_somebody_elses_geology(job, tmp_path):
     answer = tomo("evaluate", job / "adam", "--survey", tmp_path / "theirs", "--output", tmp_path / "scores")
     assert answer.returncode == 0, answer.stderr
     assert "4 test models of theirs" in answer.stdout
+    table = (tmp_path / "scores" / "scores.md").read_text().splitlines()
+    assert table[:3] == ["|  | mean model | adam |", "| --- | --- | --- |", "| **9 test models of survey** |  |  |"]
+    assert sum("**4 test models of theirs**" in line for line in table) == 1
     own, theirs = json.loads((tmp_path / "scores" / "scores.json").read_text())["surveys"]
     assert (own["survey"], own["samples"], theirs["survey"], theirs["samples"]) == ("survey", 9, "theirs", 4)
     assert own["scores"]["adam"]["rmse"] != theirs["scores"]["adam"]["rmse"]
@@ -133,7 +157,7 @@ def test_mistakes_are_one_line(job, tmp_path):
         "predict", run, survey / "survey.h5", "--output", run / "config.json" / "p.h5"
     )
     assert "File exists" in mistake("evaluate", run, "--output", run / "config.json")
-    assert tomo("evaluate", survey).returncode == 2
+    assert tomo_alone("evaluate", survey).returncode == 2
     assert not (tmp_path / "new").exists()
 
 
