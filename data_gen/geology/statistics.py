@@ -23,7 +23,7 @@ from data_gen.geology.model import EarthModel, random_model
 from data_gen.geology.sea_floor import WATER_VELOCITY
 
 SMALLEST_BODY = 0.002
-DEPTH_BANDS = 5
+DEPTH_BANDS = ("the uppermost fifth of the depth", "the second fifth", "the middle", "the fourth fifth", "the lowest")
 QUANTILES = (0.01, 0.5, 0.99)
 
 
@@ -59,7 +59,7 @@ def _measure_one(model: EarthModel) -> tuple[float, float, float, int, bool, np.
         sizes = np.bincount(label(salt)[0].ravel())[1:]
         bodies = int(np.sum(sizes > SMALLEST_BODY * salt.size))
     sediment = np.where(salt | (model.velocity == WATER_VELOCITY), np.nan, model.velocity)
-    bands = [band[np.isfinite(band)] for band in np.array_split(sediment, DEPTH_BANDS)]
+    bands = [band[np.isfinite(band)] for band in np.array_split(sediment, len(DEPTH_BANDS))]
     velocity = np.array([np.quantile(band, (0, 0.5, 1)) if band.size else [np.nan] * 3 for band in bands])
     layers = model.parameters["layers_seen"]
     return share, top, bodies, layers, model.parameters["sea_floor"] is not None, velocity
@@ -81,7 +81,7 @@ def summary(statistics: Statistics) -> dict[str, Any]:
         "salt_in_one_body": round(float(np.mean(statistics.salt_bodies[with_salt] == 1)), 3),
         "beds": _spread(statistics.layers, 0),
         "velocity": _range(statistics.velocity),
-        "velocity_by_depth": [_range(statistics.velocity[:, band]) for band in range(DEPTH_BANDS)],
+        "velocity_by_depth": [_range(statistics.velocity[:, band]) for band in range(len(DEPTH_BANDS))],
     }
 
 
@@ -104,14 +104,16 @@ def table(summary: dict[str, Any]) -> str:
         ("top of the salt, % of the depth", "25 to 90", _text(top)),
         ("salt in one body", "97 %", f"{100 * summary['salt_in_one_body']:.0f} %"),
         ("beds", "5 to 10", _text(summary["beds"])),
-        ("models with water", "", f"{100 * summary['with_water']:.0f} %"),
         ("sediments, m/s", "2,000 to 4,000", _text(summary["velocity"])),
     ]
-    for band, spread in enumerate(summary["velocity_by_depth"]):
-        first, last = 100 * band // DEPTH_BANDS, 100 * (band + 1) // DEPTH_BANDS
-        rows.append((f"sediments at {first} to {last} % of the depth, m/s", "", _text(spread)))
+    rows += [
+        (f"in {band}", "", _text(spread))
+        for band, spread in zip(DEPTH_BANDS, summary["velocity_by_depth"], strict=True)
+    ]
     head = [f"| | Yang and Ma, 1,600 models | here, {summary['models']:,} models |", "|---|---|---|"]
-    return "\n".join(head + [f"| {name} | {published} | {ours} |" for name, published, ours in rows])
+    return "\n".join(
+        head + [f"| {name} | {published} | {ours} |".replace("|  |", "| |") for name, published, ours in rows]
+    )
 
 
 def _text(spread: list[float], digits: int = 0) -> str:
