@@ -98,9 +98,11 @@ def _physics(evaluations: Sequence[Evaluation], runs: Sequence[Run], count: int,
     simulator = Simulator(acquisition)
     found = []
     for evaluation in evaluations:
-        given = [evaluation.survey.gathers([index])[0] for index in evaluation.indices[:count]]
         models = {**evaluation.predictions, TRUE_MODEL: evaluation.reference}
-        explained = {name: explain(velocity[:count], given, simulator) for name, velocity in models.items()}
+        explained = {}
+        for name, velocity in models.items():
+            given = (evaluation.survey.gathers([index])[0] for index in evaluation.indices[:count])
+            explained[name] = explain(velocity[:count], given, simulator)
         misfits = {name: np.asarray(each.misfit) for name, each in explained.items()}
         found.append(dataclasses.replace(evaluation, misfits=misfits))
     for run in runs:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 if TYPE_CHECKING:
     from data_gen.acoustic import Simulator
@@ -44,7 +46,8 @@ def explain(
 
     middle = simulator.acquisition.sources // 2
     rows = []
-    for model, given in zip(np.clip(velocity, *simulator.acquisition.velocity_limits), gathers, strict=True):
+    pairs = zip(np.clip(velocity, *simulator.acquisition.velocity_limits), gathers, strict=True)
+    for model, given in track(pairs, "simulating", len(velocity), console=Console(stderr=True), transient=True):
         simulated = simulator.gather(model)
         amplitude = best_amplitude(simulated[None], given[None])[0]
         if fit_amplitude:

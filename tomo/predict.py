@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,12 +83,15 @@ def _physics(velocity: np.ndarray, gathers: Gathers, run: Run, output: Path) -> 
     from training.evaluation import mean_model
 
     simulator = Simulator(run.acquisition)
-    given = [gathers[slice(i, i + 1)][0] for i in range(len(velocity))]
-    explained = explain(velocity, given, simulator, fit_amplitude=True)
+
+    def given() -> Iterator[np.ndarray]:
+        return (gathers[i : i + 1][0] for i in range(len(velocity)))
+
+    explained = explain(velocity, given(), simulator, fit_amplitude=True)
     columns = {"data misfit": explained.misfit, "amplitude": explained.amplitude}
     if run.survey.exists():
         mean = np.broadcast_to(mean_model(run), velocity.shape)
-        columns["data misfit of the mean model"] = explain(mean, given, simulator, fit_amplitude=True).misfit
+        columns["data misfit of the mean model"] = explain(mean, given(), simulator, fit_amplitude=True).misfit
     table = Table("model", *columns)
     for model, row in enumerate(zip(*columns.values(), strict=True)):
         table.add_row(str(model), *(f"{value:.3f}" for value in row))
