@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from training.lbfgs import History
+from training.lbfgs import SCALINGS, History, dot
 from training.variance_reduction import ESTIMATORS, assign
 
 Blocks = Sequence[tf.Tensor]
@@ -52,7 +52,8 @@ class SQGN(keras.optimizers.Optimizer):
         full_gradient_interval: K, iterations between full gradients; None for an epoch.
         first_step: the factor of the very first step.
         max_step: the largest Euclidean norm of a step; None for no limit.
-        scaling: "variable" for one initial scaling gamma per variable, "common" for the paper's single one.
+        scaling: the initial inverse Hessian: "gradient" for a diagonal from the gradient's running mean square,
+            "common" for the paper's single gamma (see `lbfgs`).
         safeguard: go back to the last sound weights, with an empty history, when the loss explodes.
         batches_per_epoch: known to `fit`; part of the configuration because the state of "cached" and "saga" has
             that many rows.
@@ -69,12 +70,12 @@ class SQGN(keras.optimizers.Optimizer):
         history: int = 20,
         regularization: float = 0.1,
         curvature_interval: int = 1,
-        curvature_fraction: float = 1.0,
+        curvature_fraction: float = 0.25,
         variance_reduction: str = "none",
         full_gradient_interval: int | None = None,
         first_step: float = 1e-7,
         max_step: float | None = 1.0,
-        scaling: str = "variable",
+        scaling: str = "gradient",
         safeguard: bool = True,
         batches_per_epoch: int | None = None,
         name: str = "sqgn",
@@ -88,7 +89,7 @@ class SQGN(keras.optimizers.Optimizer):
             "full_gradient_interval": full_gradient_interval is None or full_gradient_interval >= 1,
             "first_step": first_step > 0.0,
             "max_step": max_step is None or max_step > 0.0,
-            "scaling": scaling in ("variable", "common"),
+            "scaling": scaling in SCALINGS,
             "variance_reduction": variance_reduction in ESTIMATORS,
             "learning_rate": not isinstance(learning_rate, int | float) or learning_rate > 0.0,
         }
@@ -144,7 +145,7 @@ class SQGN(keras.optimizers.Optimizer):
         self._shapes = [tuple(v.shape) for v in variables]
         sizes = [int(np.prod(shape)) for shape in self._shapes]
         add = self.add_variable
-        self._pairs = History(add, sizes, self.history, self.scaling == "variable")
+        self._pairs = History(add, sizes, self.history, self.scaling)
         self._estimator = ESTIMATORS[self.variance_reduction](add, variables, self.batches_per_epoch)
         self._sound = [add(shape, name="sound_weights") for shape in self._shapes] if self.safeguard else []
         self._usual_loss = add((), name="usual_loss")
@@ -160,7 +161,7 @@ class SQGN(keras.optimizers.Optimizer):
         batch = k % (self.batches_per_epoch or 1)
         sound = self._watch(loss, w, g) if self.safeguard else tf.constant(True)
         g_k = self._estimator.estimate(k, batch, w, g, g2)
-        B_g, scaling = self._pairs.inverse_times([tf.reshape(block, [-1]) for block in g_k])
+        B_g, gamma = self._pairs.inverse_times([tf.reshape(block, [-1]) for block in g_k], sound)
         alpha = tf.where(k == 0, tf.constant(self.first_step, tf.float64), tf.cast(self.learning_rate, tf.float64))
         if self.max_step is not None:
             alpha = tf.minimum(alpha, self.max_step / tf.maximum(_norm(B_g), 1e-30))
@@ -171,7 +172,7 @@ class SQGN(keras.optimizers.Optimizer):
         start = [tf.where(sound, a, b) for a, b in zip(w, self._sound, strict=True)] if self.safeguard else w
         assign(self._trainable_variables, [a + b for a, b in zip(start, s, strict=True)])
         self.iterations.assign_add(1)
-        self._record(1.0, gradient_norm=_norm(g_k), step_norm=_norm(s), gamma=scaling[0])
+        self._record(1.0, gradient_norm=_norm(g_k), step_norm=_norm(s), gamma=gamma)
         return g_k, s
 
     def learn_curvature(self, due: tf.Tensor, s: Blocks, v: Blocks) -> None:
@@ -181,7 +182,7 @@ class SQGN(keras.optimizers.Optimizer):
         """
         v = [a + tf.cast(self.regularization, a.dtype) * b for a, b in zip(v, s, strict=True)]
         s, v = ([tf.reshape(block, [-1]) for block in blocks] for blocks in (s, v))
-        sv, ss, vv = _dot(s, v), _dot(s, s), _dot(v, v)
+        sv, ss, vv = dot(s, v), dot(s, s), dot(v, v)
         accepted = due & (sv > 0.0) & tf.math.is_finite(sv) & tf.math.is_finite(vv) & (ss > 0.0)
         tf.cond(accepted, lambda: self._pairs.push(s, v), lambda: tf.no_op())
         self._record(
@@ -232,9 +233,5 @@ class SQGN(keras.optimizers.Optimizer):
         return {**base, **{name: getattr(self, name) for name in names}}
 
 
-def _dot(a: Blocks, b: Blocks) -> tf.Tensor:
-    return tf.add_n([tf.cast(tf.reduce_sum(x * y), tf.float64) for x, y in zip(a, b, strict=True)])
-
-
 def _norm(a: Blocks) -> tf.Tensor:
-    return tf.sqrt(_dot(a, a))
+    return tf.sqrt(dot(a, a))

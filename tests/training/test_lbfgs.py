@@ -30,6 +30,9 @@ class _Variable:
     def __mod__(self, other):
         return self.value % other
 
+    def __radd__(self, other):
+        return other + self.value
+
 
 def quadratic(seed=0):
     rng = np.random.default_rng(seed)
@@ -64,47 +67,73 @@ def two_loops(pairs, D, g):
     return q
 
 
-def expected_scaling(pairs, per_variable):
-    common = np.mean([(s @ v) / (v @ v) for s, v in pairs])
-    if not per_variable:
-        return np.full(15, common)
-    own = [
-        np.mean([(a @ b) / (b @ b) for a, b in ((np.split(s, SPLITS)[i], np.split(v, SPLITS)[i]) for s, v in pairs)])
-        for i in range(len(SIZES))
+def common(pairs, gradients):
+    return np.full(15, np.mean([(s @ v) / (v @ v) for s, v in pairs]))
+
+
+def from_gradients(pairs, gradients):
+    """Renewed with each of the first twenty gradients, and then with every twentieth, from the mean square so far."""
+    seen = gradients if len(gradients) <= 20 else gradients[: 1 + (len(gradients) - 1) // 20 * 20]
+    mean_square = np.mean(np.square(seen), axis=0)
+    floors = [
+        np.full(len(part), 0.01 * (part.mean() + 1e-6 * mean_square.mean())) for part in np.split(mean_square, SPLITS)
     ]
-    return np.repeat(np.maximum(own, common), SIZES)
+    return 0.1 / np.sqrt(mean_square + np.concatenate(floors))
 
 
-@pytest.mark.parametrize("per_variable", [False, True])
-@pytest.mark.parametrize("count", [1, 3, 4, 11])
-def test_direction_equals_the_dense_inverse_and_the_two_loops(count, per_variable):
+@pytest.mark.parametrize(("scaling", "expected"), [("common", common), ("gradient", from_gradients)])
+@pytest.mark.parametrize("count", [1, 3, 4, 11, 27])
+def test_direction_equals_the_dense_inverse_and_the_two_loops(count, scaling, expected):
     G, rng = quadratic()
-    history = History(add, SIZES, 4, per_variable)
-    pairs = []
+    history = History(add, SIZES, 4, scaling)
+    pairs, gradients = [], []
     inverse_times = tf.function(history.inverse_times)
     for _ in range(count):
         s = rng.normal(size=15)
         pairs = [*pairs, (s, G @ s)][-4:]
         history.push(blocks(s), blocks(G @ s))
-        g = rng.normal(size=15)
-        d, _ = inverse_times(blocks(g))
-    D = expected_scaling(pairs, per_variable)
+        g = rng.normal(size=15) * np.arange(1, 16)
+        gradients.append(g)
+        d, gamma = inverse_times(blocks(g))
+    D = expected(pairs, gradients)
     d = np.concatenate(d)
     np.testing.assert_allclose(d, dense_inverse(pairs, D) @ g, rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(d, two_loops(pairs, D, g), rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(gamma, g @ (D * g) / (g @ g))
 
 
-def test_without_pairs_the_direction_is_the_gradient():
-    history = History(add, SIZES, 4, True)
+def test_without_pairs_the_direction_is_the_scaled_gradient():
     g = np.arange(15.0)
-    d, scaling = history.inverse_times(blocks(g))
+    d, gamma = History(add, SIZES, 4, "common").inverse_times(blocks(g))
     np.testing.assert_array_equal(np.concatenate(d), g)
-    np.testing.assert_array_equal(scaling, 1.0)
+    np.testing.assert_array_equal(gamma, 1.0)
+    d, _ = History(add, SIZES, 4, "gradient").inverse_times(blocks(g))
+    np.testing.assert_allclose(np.concatenate(d), from_gradients([], [g]) * g)
+
+
+def test_idle_weights_and_variables_do_not_run_away():
+    """Nor are they thrown about by rounding: a gradient of 1e-18 is no gradient."""
+    g = np.concatenate([[0.0, *np.ones(6)], np.full(3, 1e-18), np.ones(5)])
+    history = History(add, SIZES, 4, "gradient")
+    d, _ = history.inverse_times(blocks(g))
+    scaling = [np.asarray(history.initial.times(tf.ones(size, tf.float64), i)) for i, size in enumerate(SIZES)]
+    assert scaling[0][0] <= 10.9 * scaling[0][1]
+    assert np.all(scaling[1] <= 1.2e4 * scaling[0][1])
+    assert np.all(np.abs(d[1]) < 1e-12)
+
+
+def test_an_unsound_gradient_is_not_learned_from():
+    g = np.arange(1.0, 16.0)
+    history = History(add, SIZES, 4, "gradient")
+    history.inverse_times(blocks(g))
+    history.inverse_times(blocks(np.full(15, np.nan)), False)
+    d, _ = history.inverse_times(blocks(g))
+    np.testing.assert_allclose(np.concatenate(d), from_gradients([], [g]) * g)
 
 
 def test_a_cleared_history_forgets():
     G, rng = quadratic()
-    history = History(add, SIZES, 4, False)
+    history = History(add, SIZES, 4, "common")
     for _ in range(6):
         s = rng.normal(size=15)
         history.push(blocks(s), blocks(G @ s))
@@ -114,7 +143,7 @@ def test_a_cleared_history_forgets():
     np.testing.assert_array_equal(np.concatenate(history.inverse_times(blocks(g))[0]), g)
     s = rng.normal(size=15)
     history.push(blocks(s), blocks(G @ s))
-    D = expected_scaling([(s, G @ s)], False)
+    D = common([(s, G @ s)], [])
     d = np.concatenate(history.inverse_times(blocks(g))[0])
     np.testing.assert_allclose(d, dense_inverse([(s, G @ s)], D) @ g, rtol=1e-10)
 
@@ -122,7 +151,7 @@ def test_a_cleared_history_forgets():
 def test_newton_step_solves_a_quadratic_once_the_history_spans_it():
     """With 15 independent pairs of a 15-dimensional quadratic, conjugate to each other, B is the inverse."""
     G, _ = quadratic()
-    history = History(add, SIZES, 15, False)
+    history = History(add, SIZES, 15, "common")
     values, vectors = np.linalg.eigh(G)
     for i in range(15):
         history.push(blocks(vectors[:, i]), blocks(values[i] * vectors[:, i]))

@@ -154,7 +154,7 @@ def test_a_batch_of_everything_has_no_variance_to_reduce(float64):
     ends = []
     for variance_reduction in ("none", "svrg", "cached", "saga", "storm"):
         model = tiny_network()
-        optimizer = SQGN(variance_reduction=variance_reduction)
+        optimizer = SQGN(variance_reduction=variance_reduction, curvature_fraction=1.0)
         model.compile(optimizer=optimizer, loss=MSE(dtype="float64"))
         model.fit(x, y, batch_size=12, epochs=5, verbose=0)
         ends.append(flat(model.trainable_variables))
@@ -167,7 +167,7 @@ def test_saga_averages_to_the_full_gradient(float64):
     x, y = tiny_data()
     model = tiny_network()
     w = flat(model.trainable_variables)
-    optimizer = SQGN(variance_reduction="saga", first_step=1.0, max_step=None)
+    optimizer = SQGN(variance_reduction="saga", first_step=1.0, max_step=None, scaling="common")
     model.compile(optimizer=optimizer, loss=MSE(dtype="float64"))
     partition = Partition.of_arrays(x, y, 4)
     model.fit(partition.dataset(optimizer).take(1).apply(_keeping(partition)), epochs=1, verbose=0)
