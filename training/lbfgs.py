@@ -50,7 +50,7 @@ class CommonScaling:
 class GradientScaling(CommonScaling):
     """The initial inverse Hessian `P = scale / sqrt(u + floor mean(u))`, u the running mean square of the gradient.
 
-    The mean is over the weights of a variable, plus `idle` times that over all: a weight that was idle so far has at most
+    The mean is over a variable's weights, plus `idle` times that over all: a weight that was idle so far has at most
     `1 / sqrt(floor)` times its variable's typical scaling, and a variable that was idle as a whole does not run away
     either. P is renewed in each of the first `interval` iterations, and then every `interval` iterations.
     """
