@@ -46,6 +46,24 @@ def test_data_of_another_unit_cost_nothing_when_the_amplitude_is_fitted(surveyed
     np.testing.assert_allclose(fitted.misfit, 0.0, atol=1e-6)  # float32
 
 
+def test_one_model_for_several_surveys_is_simulated_once(surveyed):
+    simulator, velocity, gathers = surveyed
+
+    class Counting:
+        acquisition = GRID
+        calls = 0
+
+        def gather(self, model):
+            self.calls += 1
+            return simulator.gather(model)
+
+    counting = Counting()
+    explained = explain(np.broadcast_to(velocity[0], velocity.shape), gathers, counting)
+    assert counting.calls == 1
+    assert explained.misfit[0] == 0
+    assert np.all(explained.misfit[1:] > 0.05)
+
+
 def test_velocities_beyond_the_limits_are_simulated_as_the_limit(surveyed):
     simulator, velocity, gathers = surveyed
     limit = np.where(velocity > 4000, 4800.0, velocity).astype(np.float32)
