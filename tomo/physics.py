@@ -64,10 +64,13 @@ def draw(explained: Explained, acquisition: Acquisition, title: str, picture: Pa
     from figures.gathers import gather_comparison
 
     order = np.argsort(explained.misfit)
-    cases = {"worst": order[-1], "median": order[len(order) // 2], "best": order[0]}
-    kept = {sample: case for case, sample in cases.items()}  # one case each, where there are fewer than three models
-    chosen = list(kept)[::-1]
+    cases = {
+        order[len(order) // 2]: "median",
+        order[-1]: "worst",
+        order[0]: "best",
+    }  # fewer, of fewer than three models
+    chosen = sorted(cases, key=lambda sample: explained.misfit[sample])
     gather_comparison(
         explained.given[chosen], explained.simulated[chosen], acquisition.receiver_x, acquisition.time,
-        cases=[kept[sample] for sample in chosen], misfits=list(explained.misfit[chosen]), title=title,
+        cases=[cases[sample] for sample in chosen], misfits=list(explained.misfit[chosen]), title=title,
     ).savefig(picture, dpi=150)  # fmt: skip
