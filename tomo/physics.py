@@ -64,11 +64,8 @@ def draw(explained: Explained, acquisition: Acquisition, title: str, picture: Pa
     from figures.gathers import gather_comparison
 
     order = np.argsort(explained.misfit)
-    cases = {
-        order[len(order) // 2]: "median",
-        order[-1]: "worst",
-        order[0]: "best",
-    }  # fewer, of fewer than three models
+    # One sample of two is both median and worst, and of one all three: the later name holds.
+    cases = {order[len(order) // 2]: "median", order[-1]: "worst", order[0]: "best"}
     chosen = sorted(cases, key=lambda sample: explained.misfit[sample])
     gather_comparison(
         explained.given[chosen], explained.simulated[chosen], acquisition.receiver_x, acquisition.time,
