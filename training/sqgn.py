@@ -51,10 +51,13 @@ class SQGN(keras.optimizers.Optimizer):
         variance_reduction: "none", "svrg", "cached", "saga" or "storm" (see `variance_reduction`).
         full_gradient_interval: K, iterations between full gradients; None for an epoch.
         first_step: the factor of the very first step.
-        max_step: the largest Euclidean norm of a step; None for no limit.
+        max_step: the largest Euclidean norm of a step; None for no limit. With the safeguard it is where the limit
+            starts from.
         scaling: the initial inverse Hessian: "gradient" for a diagonal from the gradient's running mean square,
             "common" for the paper's single gamma (see `lbfgs`).
-        safeguard: go back to the last sound weights, with an empty history, when the loss explodes.
+        safeguard: watch each step from the next mini-batch. While its gradient still points down the last step, the
+            limit on the steps grows, when it points back, the limit shrinks; when the loss explodes, the last sound
+            weights are restored, the history is emptied and the limit halved.
         batches_per_epoch: known to `fit`; part of the configuration because the state of "cached" and "saga" has
             that many rows.
 
@@ -63,6 +66,8 @@ class SQGN(keras.optimizers.Optimizer):
 
     explosion = 3.0
     smoothing = 0.9
+    growth = 1.05
+    least_step, greatest_step = 1.0 / 30.0, 3.0
 
     def __init__(
         self,
@@ -149,6 +154,7 @@ class SQGN(keras.optimizers.Optimizer):
         self._estimator = ESTIMATORS[self.variance_reduction](add, variables, self.batches_per_epoch)
         self._sound = [add(shape, name="sound_weights") for shape in self._shapes] if self.safeguard else []
         self._usual_loss = add((), name="usual_loss")
+        self._step_limit = add((), initializer=keras.initializers.Constant(self.max_step or 0.0), name="step_limit")
         self._diagnostics = add((len(DIAGNOSTICS) + 1,), dtype="float64", name="diagnostics")
 
     def advance(self, loss: tf.Tensor, w: Blocks, g: Blocks, g2: Blocks | None) -> tuple[Blocks, Blocks]:
@@ -164,7 +170,8 @@ class SQGN(keras.optimizers.Optimizer):
         B_g, gamma = self._pairs.inverse_times([tf.reshape(block, [-1]) for block in g_k], sound)
         alpha = tf.where(k == 0, tf.constant(self.first_step, tf.float64), tf.cast(self.learning_rate, tf.float64))
         if self.max_step is not None:
-            alpha = tf.minimum(alpha, self.max_step / tf.maximum(_norm(B_g), 1e-30))
+            limit = tf.cast(tf.convert_to_tensor(self._step_limit), tf.float64)
+            alpha = tf.minimum(alpha, limit / tf.maximum(_norm(B_g), 1e-30))
         s = [
             tf.where(sound, tf.reshape(-tf.cast(alpha, block.dtype) * block, shape), tf.zeros(shape, block.dtype))
             for block, shape in zip(B_g, self._shapes, strict=True)
@@ -192,13 +199,26 @@ class SQGN(keras.optimizers.Optimizer):
         )
 
     def _watch(self, loss: tf.Tensor, w: Blocks, g: Blocks) -> tf.Tensor:
-        """Whether loss and gradient are sound; if so keep the weights, if not forget the curvature."""
+        """Whether loss and gradient are sound; if so keep the weights, if not forget the curvature.
+
+        The gradient of a mini-batch that the last step did not know tells whether that step was too long: the limit on
+        the steps follows it. (The mini-batch that the step was made from always likes it.)
+        """
         usual = tf.convert_to_tensor(self._usual_loss)
         first = self.iterations == 0
         finite = tf.math.is_finite(loss) & tf.math.is_finite(tf.cast(_norm(g), loss.dtype))
         sound = finite & (first | (loss <= self.explosion * usual))
         smoothed = tf.where(first, loss, self.smoothing * usual + (1.0 - self.smoothing) * loss)
         self._usual_loss.assign(tf.where(finite, smoothed, usual))
+        if self.max_step is not None:
+            last_step = [a - b for a, b in zip(w, self._sound, strict=True)]
+            slope = dot(g, last_step)
+            overshoot = tf.where(first, tf.zeros_like(slope), tf.sign(slope))
+            limit = tf.convert_to_tensor(self._step_limit)
+            limit *= tf.cast(tf.where(sound, self.growth**-overshoot, tf.constant(0.5, tf.float64)), limit.dtype)
+            self._step_limit.assign(
+                tf.clip_by_value(limit, self.least_step * self.max_step, self.greatest_step * self.max_step)
+            )
         assign(self._sound, [tf.where(sound, a, b) for a, b in zip(w, self._sound, strict=True)])
         self._pairs.clear(~sound)
         self._record(0.0, rollbacks=tf.where(sound, 0.0, 1.0))

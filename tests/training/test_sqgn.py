@@ -212,6 +212,21 @@ def test_exploding_loss_is_rolled_back(float64):
     assert not np.isfinite(unguarded["loss"][-1]) or unguarded["loss"][-1] > 10.0 * history["loss"][-1]
 
 
+def test_the_step_limit_follows_the_next_gradient(float64):
+    """One mini-batch of everything: short steps go on downhill and grow by 5 % each, long ones shrink."""
+
+    def limit(**options):
+        x, y = tiny_data()
+        model = tiny_network()
+        model.compile(optimizer=SQGN(curvature_fraction=1.0, **options), loss=MSE(dtype="float64"))
+        model.fit(x, y, batch_size=12, epochs=6, verbose=0)
+        return float(model.optimizer._step_limit)
+
+    assert limit(max_step=1e-3) == pytest.approx(1e-3 * 1.05**5)
+    assert limit(max_step=1e-3, safeguard=False) == pytest.approx(1e-3)
+    assert limit(max_step=30.0, learning_rate=100.0) < 30.0
+
+
 def test_pairs_without_curvature_are_refused(float64):
     """lambda = 0 and an output that does not depend on the weights: s'v = 0."""
     model = tiny_network()
