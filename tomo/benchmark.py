@@ -9,6 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from data_gen.specification import SurveySpecification
+from tomo.generate import preset_named
+from tomo.presets import PRESETS
 from tomo.tensorflow import load_tensorflow
 
 benchmark = typer.Typer(help="Measure the parts of tomo against their peers.", no_args_is_help=True)
@@ -26,6 +29,7 @@ def optimizer(
     output: Annotated[Path, typer.Option(help="JSON file of the results; an interrupted benchmark is continued.")],
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of each training.")] = 10,
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions, with seeds 0, 1, ...")] = 1,
+    only: Annotated[list[str] | None, typer.Option(help="adam, sqgn-reference or sqgn; all of them if none.")] = None,
     raw_pixels: Annotated[bool, typer.Option("--raw-pixels", help="MNIST pixels from 0 to 255.")] = False,
 ) -> None:
     """Train Adam, SQGN as in the paper and SQGN with the defaults on the same mini-batches."""
@@ -34,9 +38,10 @@ def optimizer(
 
     from data_gen.survey import Survey
     from figures.convergence import Curve, mnist_convergence, tomography_convergence
-    from tomo.presets import PRESETS, preset_for
-    from training.comparison import compare, mnist_problem, summary, tomography_problem
+    from tomo.presets import preset_for
+    from training.comparison import compare, summary
     from training.loss import KILOMETRE
+    from training.problems import mnist_problem, tomography_problem
     from training.runs import RunError
 
     if problem == "mnist":
@@ -49,7 +54,7 @@ def optimizer(
         draw, unit = tomography_convergence, KILOMETRE**2
     else:
         raise RunError(f"unknown problem {problem!r}: choose mnist or tomography")
-    results = compare(chosen, range(seeds), epochs, output)
+    results = compare(chosen, range(seeds), epochs, output, only or ())
 
     table = Table("", "loss", "score", "ms/iteration", "beside Adam", "gradients", title=f"{problem}, {epochs} epochs")
     for contender, row in summary(results).items():
@@ -60,7 +65,31 @@ def optimizer(
     Console().print(table)
     curves: dict[str, list[Curve]] = {}
     for row in results["repetitions"]:
-        curve = Curve(np.arange(1, epochs + 1), np.array(row["loss"]) * unit, np.array(row["score"]))
-        curves.setdefault(row["contender"], []).append(curve)
+        loss, score = (np.array(row[key], float) for key in ("loss", "score"))
+        curves.setdefault(row["contender"], []).append(Curve(np.arange(1, epochs + 1), loss * unit, score))
     draw(curves).savefig(output.with_suffix(".png"), dpi=150)
     print(f"Results are in {output}, the curves in {output.with_suffix('.png')}")
+
+
+@benchmark.command()
+def stability(
+    data: Annotated[Path, typer.Option(help="Folder of the MNIST files.")],
+    output: Annotated[Path, typer.Option(help="JSON file of the results; an interrupted benchmark is continued.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of each training.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="Repetitions, with seeds 0, 1, ...")] = 100,
+    only: Annotated[list[str] | None, typer.Option(help="Such as 'svrg 0.01'; all of them if none.")] = None,
+) -> None:
+    """Count how often SQGN gets stuck or diverges on MNIST: learning rates 0.1 and 0.01, all variance reductions."""
+    load_tensorflow()
+    from training.comparison import compare, failures
+    from training.problems import mnist_problem
+    from training.problems import stability as stability_of
+
+    results = compare(stability_of(mnist_problem(data)), range(seeds), epochs, output, only or (), rounds=0)
+    table = Table("", "trainings", "diverged", "stuck", "lowest accuracy", "roll-backs")
+    for contender, row in failures(results, chance=0.1).items():
+        table.add_row(
+            contender, str(row["repetitions"]), str(row["diverged"]), str(row["stuck"]),
+            f"{row['lowest_score']:.3f}", f"{row['rollbacks']:.0f}",
+        )  # fmt: skip
+    Console().print(table)

@@ -7,13 +7,11 @@ Gauss-Newton product counts 5/3 (Algorithm 2: one forward pass shared by two bac
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,103 +19,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from data_gen.survey import Survey
-from models.mnist import mnist_network
-from training.fit import TestScores, make_model
-from training.pipeline import training_partition
-from training.runs import RunError, Settings, write_whole
-from training.second_order import SecondOrderModel
+from training.problems import Problem
+from training.runs import RunError, write_whole
 from training.sqgn import SQGN
-from training.variance_reduction import Partition
 
 PRODUCT = 5.0 / 3.0
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A training problem.
-
-    `build(optimizer, seed)` returns a compiled model, `partition(seed)` its mini-batches and `validation` the keyword
-    arguments and callbacks that put `val_loss` and `score` into the logs. `contenders` are optimizers by name.
-    """
-
-    name: str
-    build: Callable[[keras.optimizers.Optimizer, int], keras.Model]
-    partition: Callable[[int], Partition]
-    validation: Callable[[], tuple[dict[str, Any], list[keras.callbacks.Callback]]]
-    score: str
-    contenders: Mapping[str, Callable[[], keras.optimizers.Optimizer]]
-
-
-def read_idx(path: Path) -> np.ndarray:
-    """An array of bytes from an IDX file (LeCun et al.), gzipped or not.
-
-    Raises RunError where there is no such file, or one that is not IDX.
-    """
-    for candidate in (path, path.with_name(path.name + ".gz")):
-        if candidate.exists():
-            content = candidate.read_bytes()
-            break
-    else:
-        raise RunError(f"{path} does not exist, gzipped or not: --data is the folder of the four MNIST files")
-    if content[:2] == b"\x1f\x8b":
-        content = gzip.decompress(content)
-    rank = content[3] if len(content) > 4 and content[:3] == b"\0\0\x08" else 0
-    shape = [int.from_bytes(content[4 + 4 * i : 8 + 4 * i], "big") for i in range(rank)]
-    if not rank or len(content) != 4 + 4 * rank + int(np.prod(shape)):
-        raise RunError(f"{path} is not an IDX file of bytes")
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
-
-
-def mnist_problem(data: Path, batch_size: int = 1000, raw_pixels: bool = False) -> Problem:
-    """The paper's section 6.1 on the real images; pixels in [0, 1], or 0 to 255 as the authors' code feeds them."""
-
-    def images(name: str) -> np.ndarray:
-        return read_idx(data / f"{name}-images-idx3-ubyte")[..., None].astype(np.float32) / (1 if raw_pixels else 255)
-
-    def labels(name: str) -> np.ndarray:
-        return read_idx(data / f"{name}-labels-idx1-ubyte").astype(np.int64)
-
-    train, test = ((images(name), labels(name)) for name in ("train", "t10k"))
-
-    def build(optimizer: keras.optimizers.Optimizer, seed: int) -> keras.Model:
-        model = mnist_network(SecondOrderModel, seed)
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"], jit_compile=False)
-        return model
-
-    return Problem(
-        "mnist",
-        build,
-        lambda seed: Partition.of_arrays(*train, batch_size, seed),
-        lambda: ({"validation_data": test, "validation_batch_size": 5000}, []),
-        "val_accuracy",
-        {
-            "adam": lambda: keras.optimizers.Adam(1e-2),
-            "sqgn-reference": lambda: SQGN.reference(full_gradient_interval=10),
-            "sqgn": SQGN,
-        },
-    )
-
-
-def tomography_problem(survey: Survey, architecture: str, batch_size: int) -> Problem:
-    """The paper's section 6.2 on a survey."""
-
-    def build(optimizer: keras.optimizers.Optimizer, seed: int) -> keras.Model:
-        return make_model(Settings("sqgn", architecture, 1, batch_size, seed=seed), survey, optimizer)
-
-    return Problem(
-        "tomography",
-        build,
-        lambda seed: training_partition(survey, batch_size, seed),
-        lambda: ({}, [TestScores(survey)]),
-        "val_ssim",
-        {
-            "adam": lambda: keras.optimizers.Adam(1e-3),
-            "sqgn-reference": SQGN.reference,
-            "sqgn": SQGN,
-        },
-    )
 
 
 def gradients_per_iteration(optimizer: keras.optimizers.Optimizer, batches: int) -> float:
@@ -149,7 +55,7 @@ class _Stopwatch(keras.callbacks.Callback):
 
 
 def repeat(problem: Problem, contender: str, seed: int, epochs: int, verbose: int = 0) -> dict[str, Any]:
-    """Train one contender from one seed; returns its curve and the parts of its iterations' cost."""
+    """Train one contender from one seed; returns its curve."""
     optimizer = problem.contenders[contender]()
     model = problem.build(optimizer, seed)
     partition = problem.partition(seed)
@@ -165,24 +71,45 @@ def repeat(problem: Problem, contender: str, seed: int, epochs: int, verbose: in
     ).history
     batches = len(partition)
     work = gradients_per_iteration(model.optimizer, batches)
-    # The first epoch traces and compiles; its time is not an iteration's.
-    per_iteration = float(np.median(watch.seconds[1:] or watch.seconds)) / batches
-    parts = {
-        name: float(np.median(values[1:] or values)) / batches
-        for name, values in history.items()
-        if name.startswith("seconds_")
-    }
     return {
         "contender": contender,
         "seed": seed,
-        "loss": history["val_loss"],
-        "score": history[problem.score],
+        "loss": [loss if np.isfinite(loss) else None for loss in history["val_loss"]],
+        "score": [score if np.isfinite(score) else None for score in history[problem.score]],
         "seconds": np.cumsum(watch.seconds).tolist(),
         "gradients": (work * batches * np.arange(1, epochs + 1)).tolist(),
         "gradients_per_iteration": work,
-        "seconds_per_iteration": per_iteration,
-        "parts": parts,
         "rollbacks": float(sum(history.get("rollbacks", [0.0]))),
+    }
+
+
+def cost(problem: Problem, rounds: int, names: Sequence[str]) -> dict[str, Any]:
+    """Seconds of an iteration of each contender, in all and by parts, each of `rounds` epochs.
+
+    The contenders take turns, an epoch each, so that whatever else the machine does slows them alike. An epoch's first
+    full gradient counts; tracing, in a first round that is left out, does not.
+    """
+    trainings = {}
+    for name in names:
+        model = problem.build(problem.contenders[name](), 0)
+        partition = problem.partition(0)
+        trainings[name] = model, partition.dataset(model.optimizer), len(partition)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    parts: dict[str, dict[str, list[float]]] = {name: {} for name in names}
+    for turn in range(rounds + 1):
+        for name, (model, batches, count) in trainings.items():
+            watch = _Stopwatch()
+            logs = model.fit(batches, shuffle=False, verbose=0, callbacks=[watch]).history
+            if turn:
+                seconds[name].append(watch.seconds[0] / count)
+                for part in (key for key in logs if key.startswith("seconds_")):
+                    parts[name].setdefault(part, []).append(logs[part][0] / count)
+    return {
+        name: {
+            "seconds_per_iteration": seconds[name],
+            "parts": {part: float(np.median(values)) for part, values in parts[name].items()},
+        }
+        for name in names
     }
 
 
@@ -191,11 +118,15 @@ def compare(
     seeds: range,
     epochs: int,
     output: Path,
-    only: list[str] | None = None,
+    only: Sequence[str] = (),
+    rounds: int = 5,
     progress: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Train every contender from every seed, in turn; the file is rewritten after each, and continued from."""
-    names = only or list(problem.contenders)
+    """Train the contenders (or `only` some) from every seed, in turn, after `rounds` rounds for their cost.
+
+    The file is rewritten after each training, and continued from. A loss that is not finite is null in it.
+    """
+    names = list(only or problem.contenders)
     for name in names:
         if name not in problem.contenders:
             raise RunError(f"unknown contender {name!r}: choose from {', '.join(problem.contenders)}")
@@ -204,7 +135,11 @@ def compare(
         before = json.loads(output.read_text())
         if before.get("problem") != problem.name or before.get("epochs") != epochs:
             raise RunError(f"{output} holds another comparison: choose another file")
-        results["repetitions"] = before["repetitions"]
+        results = before
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if rounds and not set(names) <= set(results.get("cost", {})):
+        results["cost"] = cost(problem, rounds, names)
+        write_whole(output, json.dumps(results, indent=1) + "\n")
     done = {(row["contender"], row["seed"]) for row in results["repetitions"]}
     for seed in seeds:
         for name in names:
@@ -213,12 +148,8 @@ def compare(
             keras.backend.clear_session()
             row = repeat(problem, name, seed, epochs)
             results["repetitions"].append(row)
-            output.parent.mkdir(parents=True, exist_ok=True)
             write_whole(output, json.dumps(results, indent=1) + "\n")
-            progress(
-                f"{name}, seed {seed}: loss {row['loss'][-1]:.4g}, {problem.score} {row['score'][-1]:.4f}, "
-                f"{1e3 * row['seconds_per_iteration']:.1f} ms an iteration"
-            )
+            progress(f"{name}, seed {seed}: loss {row['loss'][-1]}, {problem.score} {row['score'][-1]:.4f}")
     return results
 
 
@@ -239,20 +170,55 @@ def machine() -> dict[str, str | int]:
 
 
 def summary(results: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Per contender: mean final loss and score, their spread, and cost per iteration beside Adam's of the same run."""
+    """Per contender: mean final loss and score, their spread, and the cost of an iteration beside Adam's.
+
+    The ratio is the median over the rounds of the ratio within a round. NaN for what is not in the results, and for
+    the loss of a contender that diverged.
+    """
     rows: dict[str, list[Mapping[str, Any]]] = {}
     for row in results["repetitions"]:
         rows.setdefault(row["contender"], []).append(row)
-    cost = {name: float(np.median([row["seconds_per_iteration"] for row in group])) for name, group in rows.items()}
+    costs = results.get("cost", {})
     return {
         name: {
-            "loss": float(np.mean([row["loss"][-1] for row in group])),
-            "loss_deviation": float(np.std([row["loss"][-1] for row in group])),
-            "score": float(np.mean([row["score"][-1] for row in group])),
-            "milliseconds_per_iteration": 1e3 * cost[name],
-            "cost_beside_adam": cost[name] / cost["adam"] if "adam" in cost else float("nan"),
+            "loss": float(np.mean(_last(group, "loss"))),
+            "loss_deviation": float(np.std(_last(group, "loss"))),
+            "score": float(np.mean(_last(group, "score"))),
+            "milliseconds_per_iteration": 1e3 * _median_seconds(costs, name),
+            "cost_beside_adam": _median_seconds(costs, name, "adam"),
             "gradients_per_iteration": group[0]["gradients_per_iteration"],
             "repetitions": len(group),
         }
         for name, group in rows.items()
     }
+
+
+def failures(results: Mapping[str, Any], chance: float) -> dict[str, dict[str, float]]:
+    """Per contender: how many of its trainings diverged (a loss that is not finite) or got stuck.
+
+    Stuck is what ends with a score below half way from `chance` to 1.
+    """
+    rows: dict[str, list[Mapping[str, Any]]] = {}
+    for row in results["repetitions"]:
+        rows.setdefault(row["contender"], []).append(row)
+    return {
+        name: {
+            "repetitions": len(group),
+            "diverged": sum(None in row["loss"] for row in group),
+            "stuck": int(np.sum(_last(group, "score") < 0.5 * (1.0 + chance))),
+            "lowest_score": float(np.min(_last(group, "score"))),
+            "rollbacks": sum(row["rollbacks"] for row in group),
+        }
+        for name, group in rows.items()
+    }
+
+
+def _last(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
+    return np.array([np.nan if row[name][-1] is None else row[name][-1] for row in rows])
+
+
+def _median_seconds(costs: Mapping[str, Any], name: str, unit: str | None = None) -> float:
+    if name not in costs or (unit and unit not in costs):
+        return float("nan")
+    seconds = np.array(costs[name]["seconds_per_iteration"])
+    return float(np.median(seconds / np.array(costs[unit]["seconds_per_iteration"]) if unit else seconds))

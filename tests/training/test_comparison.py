@@ -8,7 +8,8 @@ import json
 import numpy as np
 import pytest
 
-from training.comparison import compare, gradients_per_iteration, mnist_problem, read_idx, summary
+from training.comparison import compare, failures, gradients_per_iteration, summary
+from training.problems import mnist_problem, read_idx, stability
 from training.runs import RunError
 from training.sqgn import SQGN
 
@@ -37,21 +38,36 @@ def digits(tmp_path):
 def test_all_contenders_are_compared_and_continued(digits, tmp_path):
     problem = mnist_problem(digits, batch_size=50)
     file = tmp_path / "results" / "mnist.json"
-    results = compare(problem, range(1), 2, file)
+    results = compare(problem, range(1), 2, file, rounds=2)
     assert [row["contender"] for row in results["repetitions"]] == ["adam", "sqgn-reference", "sqgn"]
     saved = json.loads(file.read_text())
     saved["repetitions"].pop()
     file.write_text(json.dumps(saved))
     again = []
-    continued = compare(problem, range(1), 2, file, progress=again.append)
+    continued = compare(problem, range(1), 2, file, rounds=2, progress=again.append)
     assert len(again) == 1
     assert again[0].startswith("sqgn, seed 0")
     assert continued["repetitions"][2]["loss"] == pytest.approx(results["repetitions"][2]["loss"], rel=1e-4)
     rows = summary(continued)
-    assert rows["adam"]["cost_beside_adam"] == 1.0
+    assert continued["cost"] == results["cost"]
+    assert all(len(row["seconds_per_iteration"]) == 2 for row in results["cost"].values())
+    assert rows["adam"]["cost_beside_adam"] == 1.0 < rows["sqgn-reference"]["cost_beside_adam"]
     assert rows["sqgn"]["gradients_per_iteration"] == pytest.approx(gradients_per_iteration(SQGN(), 4))
     with pytest.raises(RunError, match="another comparison"):
         compare(problem, range(1), 3, file)
+
+
+def test_stability_counts_what_diverged_and_what_got_stuck(digits, tmp_path):
+    problem = stability(mnist_problem(digits, batch_size=50))
+    assert len(problem.contenders) == 10
+    results = compare(problem, range(2), 1, tmp_path / "stability.json", only=["none 0.1"], rounds=0)
+    found = failures(results, chance=0.1)["none 0.1"]
+    assert (found["repetitions"], found["diverged"]) == (2, 0)
+    results["repetitions"][0].update(loss=[None], score=[0.1])
+    found = failures(results, chance=0.1)["none 0.1"]
+    assert (found["diverged"], found["stuck"] >= 1) == (1, True)
+    with pytest.raises(RunError, match="unknown contender"):
+        compare(problem, range(1), 1, tmp_path / "stability.json", only=["none 0.2"], rounds=0)
 
 
 def test_gradients_are_counted_as_algorithm_1_spends_them():
