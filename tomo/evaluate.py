@@ -45,10 +45,17 @@ def evaluate(
 ) -> None:
     """Score runs on a survey's test models, beside the mean model of the training set.
 
-    Salt is what is faster than 4,000 m/s. Salt IoU: intersection over union of the predicted and the true salt,
-    0 where only one has some. Salt found: share of the true bodies of salt of which at least half was predicted.
-    Salt top: mean absolute error of the depth of the topmost salt, over the columns where both have some. A model
-    with nothing to compare is left out of a salt score's mean; a dash says that all were.
+    Salt is what is faster than 4,000 m/s.
+
+    Salt IoU: intersection over union of predicted and true salt, 0 where only one
+    has some.
+
+    Salt found: share of the true bodies of which at least half was predicted.
+
+    Salt top: mean absolute error of the depth of the topmost salt, over the
+    columns where both have some.
+
+    A model with nothing to compare is left out of the mean; a dash: all were.
     """
     load_tensorflow()
     from data_gen.survey import Survey
