@@ -28,7 +28,7 @@ def make_optimizer(settings: Settings) -> keras.optimizers.Optimizer:
     """The optimizer that the settings name, with its own learning rate unless they give one."""
     rate: dict[str, Any] = {} if settings.learning_rate is None else {"learning_rate": settings.learning_rate}
     if settings.optimizer == "adam":
-        return keras.optimizers.Adam(**{"learning_rate": 1e-3, **rate})
+        return keras.optimizers.Adam(**{"learning_rate": 3e-3, **rate})
     if settings.optimizer == "sqgn":
         return SQGN(**rate)
     return SQGN.reference(**rate)

@@ -101,7 +101,7 @@ def tomography_problem(survey: Survey, architecture: str, batch_size: int) -> Pr
         lambda: ({}, [TestScores(survey)]),
         "val_ssim",
         {
-            "adam": lambda: keras.optimizers.Adam(1e-3),
+            "adam": lambda: keras.optimizers.Adam(3e-3),
             "sqgn-reference": SQGN.reference,
             "sqgn": SQGN,
         },
