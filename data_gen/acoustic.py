@@ -92,9 +92,9 @@ class Simulator:
         self.clock = Clock.of(acquisition, space_order)
         self._top = space_order // 2 if acquisition.free_surface else self.layer.cells
         side = self.layer.cells
-        shape = (self._top + acquisition.depth_cells + side, acquisition.x_cells + 2 * side)
-        self._place(shape)
-        self._build(shape)
+        self.shape = (self._top + acquisition.depth_cells + side, acquisition.x_cells + 2 * side)
+        self._place()
+        self._build()
 
     def gather(self, velocity: np.ndarray) -> np.ndarray:
         """Pressure at the receivers, float32 (source, receiver, time), for a velocity (depth, x) in m/s.
@@ -116,17 +116,23 @@ class Simulator:
             np.matmul(self._receiver_x, self._line.data.T, out=gathers[shot])
         return gathers
 
-    def _place(self, shape: tuple[int, int]) -> None:
+    @property
+    def loop_seconds(self) -> float:
+        """Time spent in the operator's loops so far, by the generated code's own clocks."""
+        timers = self._arguments[-1]._obj
+        return sum(getattr(timers, name) for name, _ in timers._fields_)
+
+    def _place(self) -> None:
         """Interpolation weights along x for the data, and along depth for the equations."""
-        acquisition, side = self.acquisition, self.layer.cells
+        acquisition, side, shape = self.acquisition, self.layer.cells, self.shape
         mirror = self._top if acquisition.free_surface else None
         self._source_x = sinc_weights(acquisition.source_x / acquisition.spacing + side, shape[1])
         self._receiver_x = sinc_weights(acquisition.receiver_x / acquisition.spacing + side, shape[1])
         depths = np.array([acquisition.source_depth, acquisition.receiver_depth]) / acquisition.spacing
         self._source_z, self._receiver_z = sinc_weights(depths + self._top, shape[0], mirror)
 
-    def _build(self, shape: tuple[int, int]) -> None:
-        acquisition, clock = self.acquisition, self.clock
+    def _build(self) -> None:
+        acquisition, clock, shape = self.acquisition, self.clock, self.shape
         z, x = (
             devito.SpaceDimension(name=name, spacing=devito.Constant(name=f"h_{name}", dtype=np.float32))
             for name in "zx"

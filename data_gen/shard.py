@@ -39,7 +39,8 @@ def write_shard(path: Path, content: ShardContent, dtype: str) -> None:
     """Write a shard with its gathers as `dtype`; nothing appears under the final name before it is whole.
 
     float16 gathers are divided by `scale`, a power of two for each model, that brings their largest sample
-    near the middle of the type's range; `quantization_error` is the relative L2 error this costs.
+    near the middle of the type's range; `quantization_error` is the relative L2 error this costs. Nothing is
+    compressed: zlib with shuffled bytes takes a fifth off for a third of the simulation's time.
     Raises OSError, for instance of a full disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)

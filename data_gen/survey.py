@@ -76,6 +76,15 @@ class Survey:
         """Where the given models are salt, bool (model, depth, x)."""
         return self._read("salt_mask", indices, self.specification.acquisition.image_shape, np.bool_)
 
+    def quantization_error(self) -> float:
+        """Relative L2 error of the worst model's gathers by their type on disk: 0 for float32."""
+        errors = [0.0]
+        for shard in range(self.specification.shards):
+            with self._shard(shard) as file:
+                if "quantization_error" in file:
+                    errors.append(float(np.max(file["quantization_error"])))
+        return max(errors)
+
     def _read(self, name: str, indices: Indices, shape: tuple[int, ...], dtype: type) -> np.ndarray:
         rows = np.asarray(indices, dtype=np.int64).ravel()
         if rows.size and not 0 <= rows.min() <= rows.max() < len(self):

@@ -30,7 +30,7 @@ class ShardMaker:
 
         self._specification, self._folder = specification, folder
         self._models = EarthModels(specification)
-        self._simulator = Simulator(specification.acquisition)
+        self.simulator = Simulator(specification.acquisition)
 
     def make(self, shard: int, tell: Callable[[str, int], None]) -> None:
         """Make a shard; raises SurveyError for velocities that do not suit, OSError where it cannot be
@@ -41,7 +41,7 @@ class ShardMaker:
         for row, index in enumerate(models):
             tell("model", index)
             earths.append(self._models[index])
-            gathers[row] = self._simulator.gather(earths[-1].velocity)
+            gathers[row] = self.simulator.gather(earths[-1].velocity)
             tell("shots", acquisition.sources)
         content = ShardContent(
             gathers,

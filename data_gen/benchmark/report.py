@@ -1,0 +1,114 @@
+"""The benchmark as a whole: one JSON file, each part of it kept until it is measured anew, and its tables."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_gen.benchmark.race import race
+from data_gen.benchmark.worker import whole_survey, worker_share
+from data_gen.generate import available_cores
+from data_gen.specification import SurveySpecification
+
+PACKAGES = ("tomo", "devito", "deepwave", "torch", "numpy")
+
+Rows = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
+
+
+def measure(specification: SurveySpecification, output: Path, rounds: int, survey: Path | None) -> dict[str, Any]:
+    """Race, worker and, where a folder is given, the whole survey; returns and writes the results to `output`.
+
+    Without a folder the survey measured last stays in the file.
+    """
+    results = json.loads(output.read_text()) if output.exists() else {}
+    results["machine"] = describe_machine()
+    results["worker"] = worker_share(specification)
+    results["race"] = race(specification.acquisition, rounds, available_cores())
+    if survey is not None:
+        results["survey"] = whole_survey(specification, survey, available_cores())
+    output.write_text(json.dumps(results, indent=2) + "\n")
+    return results
+
+
+def describe_machine() -> dict[str, Any]:
+    """Processor, cores, how busy they are with other things, system, compiler and packages."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    compiler = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=True).stdout
+    return {
+        "processor": names[0] if names else platform.processor(),
+        "cores": available_cores(),
+        "load_at_start": os.getloadavg()[0],
+        "system": f"{platform.system()} {platform.machine()}",
+        "compiler": compiler.splitlines()[0],
+        "versions": {"python": platform.python_version()}
+        | {package: importlib.metadata.version(package) for package in PACKAGES},
+    }
+
+
+def rows(results: dict[str, Any]) -> Iterator[Rows]:
+    """The results as tables: title, header, lines of text."""
+    yield _race(results["race"])
+    yield _schemes(results["race"])
+    yield _worker(results["worker"])
+    if "survey" in results:
+        yield _survey(results["survey"])
+
+
+def _worker(worker: dict[str, float]) -> Rows:
+    lines: list[tuple[str, ...]] = [
+        ("time in the stencil loops", f"{100 * worker['loop_share']:.0f} %", ""),
+        ("grid points updated in them", f"{worker['updates_per_second'] / 1e6:.0f} M/s", ""),
+    ]
+    for title, name, unit in (("arithmetic", "gflops", "Gflop/s"), ("cache", "gigabytes_per_second", "GB/s")):
+        lines.append((title, f"{worker[name]:.0f} {unit}", f"{worker[f'ceiling_{name}']:.0f} {unit}"))
+    return "one worker", ("", "measured", "the core at most"), lines
+
+
+def _survey(survey: dict[str, Any]) -> Rows:
+    title = f"{survey['models']} models, {survey['shots']} shots, {survey['workers']} workers, {survey['dtype']}"
+    lines: list[tuple[str, ...]] = [
+        ("time", f"{survey['seconds'] / 60:.1f} min"),
+        ("CPU time of the workers", f"{survey['cpu_seconds'] / 60:.1f} min"),
+        ("share of the cores they had", f"{100 * survey['share_of_the_cores']:.0f} %"),
+        ("peak memory of a worker", f"{survey['peak_bytes_per_worker'] / 1e9:.2f} GB"),
+        ("disk", f"{survey['bytes_on_disk'] / 1e9:.2f} GB"),
+    ]
+    return title, ("", "measured"), lines
+
+
+def _race(contenders: dict[str, Any]) -> Rows:
+    wall, cpu = (
+        {name: float(np.median(row[key])) for name, row in contenders.items()}
+        for key in ("seconds_per_model", "cpu_seconds_per_model")
+    )
+    lines: list[tuple[str, ...]] = [
+        (
+            name,
+            f"{wall[name]:.2f}",
+            f"{wall[name] / wall['tomo']:.1f}",
+            f"{cpu[name]:.2f}",
+            f"{cpu[name] / cpu['tomo']:.1f}",
+            f"{row['updates_per_second'] / 1e6:.0f}",
+        )
+        for name, row in contenders.items()
+    ]
+    return "the same models in turn", ("", "s/model", "ratio", "CPU s/model", "ratio", "M points/s"), lines
+
+
+def _schemes(contenders: dict[str, Any]) -> Rows:
+    lines: list[tuple[str, ...]] = []
+    for name, row in contenders.items():
+        errors = (f"{100 * error:.2f} %" for error in (row["boundary_error"], *row["scheme_error"].values()))
+        lines.append((name, str(row["points"]), str(row["steps"]), *errors))
+    header = ("", "points", "steps", "boundary error", "error at 700 m, 1500 m/s", "3000 m/s")
+    return "what they compute", header, lines
