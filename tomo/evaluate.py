@@ -29,7 +29,9 @@ def evaluate(
         Path | None,
         typer.Option(help="Score also on the test models of another survey of the same geometry, and draw these."),
     ] = None,
-    samples: Annotated[int, typer.Option(min=1, help="Models in the figure of predictions.")] = 4,
+    samples: Annotated[
+        int, typer.Option(min=1, help="Models in the figure of predictions, from well to badly predicted.")
+    ] = 4,
     physics: Annotated[
         int,
         typer.Option(
@@ -80,7 +82,7 @@ def evaluate(
     if physics:
         evaluations = _physics(evaluations, opened, physics, folder)
     write_scores(evaluations, opened, folder)
-    _draw(evaluations[-1], samples, folder)
+    _draw(evaluations[-1], opened, samples, folder)
     _draw_convergence(opened, evaluations[0] if evaluations[0].survey is surveys[0] else None, folder)
     if robustness:
         _robustness(evaluations[-1], opened, folder)
@@ -146,15 +148,21 @@ def _robustness(evaluation: Evaluation, runs: Sequence[Run], folder: Path) -> No
     write_whole(folder / "robustness.json", json.dumps(record, indent=1) + "\n")
 
 
-def _draw(evaluation: Evaluation, count: int, folder: Path) -> None:
-    """Predictions of models spread over the evaluation, and gathers of the first: `predictions.png`, `gathers.png`."""
+def _draw(evaluation: Evaluation, runs: Sequence[Run], count: int, folder: Path) -> None:
+    """Predictions, and gathers of the first model: `predictions.png`, `gathers.png`.
+
+    The models are spread evenly over the ranks of the runs' mean squared error, from well to badly predicted.
+    """
     import numpy as np
 
     from figures.gathers import shot_gathers
     from figures.velocity import velocity_panels
 
     acquisition = evaluation.survey.specification.acquisition
-    chosen = np.unique(np.linspace(0, len(evaluation.indices) - 1, count).astype(int))
+    errors = [[row.mse for row in evaluation.scores[run.name]] for run in runs]
+    count = min(count, len(evaluation.indices))
+    ranks = (np.arange(count) + 0.5) / count * len(evaluation.indices)
+    chosen = np.argsort(np.mean(errors, axis=0))[ranks.astype(int)]
     models: dict[str, Any] = {"reference": evaluation.reference[chosen]}
     models.update({name: images[chosen] for name, images in evaluation.predictions.items()})
     ssim, rmse = (
