@@ -204,9 +204,10 @@ def _private_compilation() -> Iterator[None]:
     if shutil.which("gcc") is None:
         raise SurveyError("no C compiler: the simulator needs gcc on the PATH (for example: apt install gcc)")
     before = tempfile.tempdir
-    with tempfile.TemporaryDirectory(prefix="tomo-") as folder:
-        tempfile.tempdir = folder
-        try:
+    try:
+        with tempfile.TemporaryDirectory(prefix="tomo-") as tempfile.tempdir:
             yield
-        finally:
-            tempfile.tempdir = before
+    except OSError as error:
+        raise SurveyError(f"the simulator cannot be compiled in the temporary folder: {error}") from None
+    finally:
+        tempfile.tempdir = before

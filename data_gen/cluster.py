@@ -63,7 +63,4 @@ def run_cluster(
 def make_shard(shard: int, specification: SurveySpecification, folder: Path) -> None:
     """The task: make one shard, with a simulator that this process keeps for the next."""
     with _one_at_a_time:
-        try:
-            _maker(specification, folder).make(shard, lambda kind, value: None)
-        except OSError as error:
-            raise SurveyError(f"{shard_path(folder, shard)} cannot be written: {error}") from None
+        _maker(specification, folder).make(shard, lambda kind, value: None)

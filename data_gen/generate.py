@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from data_gen.pool import run_pool
-from data_gen.shard import TEMPORARY, is_whole, sync_folder
+from data_gen.shard import TEMPORARY, is_whole, reason, sync_folder
 from data_gen.specification import (
     FORMAT,
     SurveyError,
@@ -70,7 +70,7 @@ def generate_survey(
         try:
             write_virtual(folder, specification)
         except OSError as error:
-            raise SurveyError(f"{folder / 'survey.h5'} cannot be written: {error}") from None
+            raise SurveyError(f"{folder / 'survey.h5'} cannot be written: {reason(error)}") from None
 
 
 def available_cores() -> int:
@@ -81,7 +81,11 @@ def available_cores() -> int:
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
     """Hold the folder; the system lets go of it when this process ends, however it ends."""
-    with open(folder / ".lock", "w") as file:
+    try:
+        file = open(folder / ".lock", "w")  # noqa: SIM115 (its own errors are told apart)
+    except OSError as error:
+        raise SurveyError(f"{folder} cannot be written to: {error.strerror}") from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -92,6 +92,11 @@ def verify_shard(path: Path) -> None:
         raise SurveyError(f"{path} is damaged: its bytes do not have the checksum written with them")
 
 
+def reason(error: OSError) -> str:
+    """What the system says of an error, without HDF5's details."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
 def sync_folder(folder: Path) -> None:
     """Force a folder's names to disk, so that a rename outlives a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)

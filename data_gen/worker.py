@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_gen.shard import ShardContent, write_shard
+from data_gen.shard import ShardContent, reason, write_shard
 from data_gen.specification import SurveyError, SurveySpecification, shard_path
 
 
@@ -33,8 +33,7 @@ class ShardMaker:
         self.simulator = Simulator(specification.acquisition)
 
     def make(self, shard: int, tell: Callable[[str, int], None]) -> None:
-        """Make a shard; raises SurveyError for velocities that do not suit, OSError where it cannot be
-        written."""
+        """Make a shard; raises SurveyError for velocities that do not suit, or where it cannot be written."""
         models, acquisition = self._specification.shard_models(shard), self._specification.acquisition
         gathers = np.empty((len(models), *acquisition.gather_shape), np.float32)
         earths = []
@@ -49,7 +48,11 @@ class ShardMaker:
             np.stack([earth.salt_mask for earth in earths]).astype(bool),
             [earth.parameters for earth in earths],
         )
-        write_shard(shard_path(self._folder, shard), content, self._specification.dtype)
+        path = shard_path(self._folder, shard)
+        try:
+            write_shard(path, content, self._specification.dtype)
+        except OSError as error:
+            raise SurveyError(f"{path} cannot be written: {reason(error)}") from None
 
 
 def work(connection: Connection) -> None:
@@ -62,11 +65,6 @@ def work(connection: Connection) -> None:
             maker.make(shard, lambda kind, value: connection.send((kind, value)))
         except SurveyError as error:
             connection.send(("error", str(error)))
-            return
-        except OSError as error:
-            if isinstance(error, BrokenPipeError | ConnectionError):
-                raise
-            connection.send(("error", f"{shard_path(folder, shard)} cannot be written: {error}"))
             return
         connection.send(("shard", shard))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import data_gen
 from data_gen.acquisition import Acquisition
@@ -18,6 +19,7 @@ from data_gen.benchmark.report import rows
 from data_gen.benchmark.worker import whole_survey, worker_share
 from data_gen.specification import SurveySpecification
 from data_gen.survey import Survey
+from tomo.cli import app
 
 SMALL = Acquisition(50, 60, 15.0, sources=3, receivers=40, samples=60, sample_interval=0.008)
 
@@ -67,6 +69,17 @@ def test_a_whole_survey_is_made_and_measured(tmp_path):
     assert len(Survey.open(tmp_path)) == 17
     assert figures["bytes_on_disk"] > 17 * 4 * np.prod(SMALL.gather_shape)
     assert 50e6 < figures["peak_bytes_per_worker"] < 1.5e9
+
+
+@pytest.mark.slow
+def test_the_command_measures_everything_and_prints_it(tmp_path):
+    pytest.importorskip("deepwave")
+    options = ["--preset", "demo", "--rounds", "1", "--survey", str(tmp_path / "survey")]
+    run = CliRunner().invoke(app, ["benchmark", "simulator", *options, "--output", str(tmp_path / "results.json")])
+    assert run.exit_code == 0, run.output
+    for text in ("deepwave", "plain Devito", "boundary error", "Gflop/s", "256 models, 1280 shots", "GB"):
+        assert text in run.output
+    assert len(Survey.open(tmp_path / "survey")) == 256
 
 
 def test_the_committed_results_are_tables_still():
