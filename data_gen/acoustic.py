@@ -145,8 +145,8 @@ class Simulator:
         )
         time = grid.time_dim
         order = self.space_order
-        # Rows begin on a cache line: a vector's width of halo on the left, and a whole number of them in all.
-        halo = (order, VECTOR, -shape[1] % VECTOR + (VECTOR if -shape[1] % VECTOR < order // 2 else 0))
+        # Rows begin on a cache line: the left halo is one vector wide, a whole row a number of them.
+        halo = (order, VECTOR, order // 2 + -(shape[1] + order // 2) % VECTOR)
         u = devito.TimeFunction(name="u", grid=grid, time_order=2, space_order=halo, save=Buffer(2))
         w = devito.TimeFunction(name="w", grid=grid, time_order=1, space_order=halo, save=Buffer(1))
         courant = devito.Function(name="courant", grid=grid, space_order=0)
