@@ -25,7 +25,8 @@ ends = {}
 for kind in ("none", "svrg", "cached", "saga", "storm"):
     with strategy.scope():
         model = tiny_network()
-        model.compile(optimizer=SQGN(variance_reduction=kind), loss=keras.losses.MeanSquaredError(dtype="float64"))
+        optimizer = SQGN(variance_reduction=kind, curvature_fraction=1.0)
+        model.compile(optimizer=optimizer, loss=keras.losses.MeanSquaredError(dtype="float64"))
     x, y = tiny_data(11)
     history = model.fit(Partition.of_arrays(x, y, 4).dataset(model.optimizer), epochs=6, verbose=0)
     ends[kind] = np.append(flat(model.trainable_variables), history.history["loss"])
@@ -36,7 +37,8 @@ np.savez(sys.argv[2], **ends)
 def test_two_devices_give_the_iterates_of_one(tmp_path):
     """Mini-batches of 4, 4 and 3: the parts of the last one are uneven (of the first, Keras wants them even).
 
-    Weights and losses of six epochs with each kind of variance reduction.
+    Weights and losses of six epochs with each kind of variance reduction. (T_k is a part of each device's samples, so
+    it is the same on one and on two only when it is all of S_k.)
     """
     results = []
     for devices in (1, 2):
