@@ -6,7 +6,6 @@ A contender is built for an acquisition, says how many `points` its grid has (ab
 
 from __future__ import annotations
 
-import importlib.util
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,7 +14,6 @@ from typing import Final, Protocol
 import numpy as np
 
 from data_gen.acquisition import Acquisition
-from data_gen.specification import SurveyError
 
 SPACE_ORDER: Final = 8
 RADIUS = 4
@@ -118,8 +116,6 @@ class Deepwave:
     """
 
     def __init__(self, acquisition: Acquisition, cells: int = 5, courant: float = 0.6) -> None:
-        if importlib.util.find_spec("deepwave") is None:
-            raise SurveyError("the benchmark needs deepwave: pip install 'tomo[benchmark]'")
         import torch
 
         self._acquisition, self._cells, self._courant = acquisition, cells, courant

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import lru_cache
 from multiprocessing import get_context
 from multiprocessing.pool import Pool
 from typing import Any
@@ -20,8 +21,6 @@ from data_gen.geology import random_model
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 SALT = 0.1
 
-_contender: Contender
-
 
 def race(acquisition: Acquisition, rounds: int, cores: int) -> dict[str, dict[str, Any]]:
     """Measure every contender on an acquisition; one round is `cores` models by each of them, one after the other.
@@ -33,15 +32,16 @@ def race(acquisition: Acquisition, rounds: int, cores: int) -> dict[str, dict[st
     models = salt_models(acquisition, max(cores, 2))
     results: dict[str, dict[str, Any]] = {}
     with ExitStack() as stack:
-        pools = {name: stack.enter_context(_pool(name, acquisition, cores)) for name in CONTENDERS}
+        pools = {name: stack.enter_context(_pool(name, cores)) for name in CONTENDERS}
+        tasks = {name: [(name, acquisition, model) for model in models[:cores]] for name in CONTENDERS}
         for name, pool in pools.items():
             results[name] = pool.apply(_quality, (name, acquisition, models[:2]))
-            pool.map(_gather, models[:cores], chunksize=1)
+            pool.starmap(_gather, tasks[name], chunksize=1)
             results[name] |= {"seconds_per_model": [], "cpu_seconds_per_model": []}
         for _ in range(rounds):
             for name, pool in pools.items():
                 begin = time.perf_counter()
-                cpu = sum(pool.map(_gather, models[:cores], chunksize=1))
+                cpu = sum(pool.starmap(_gather, tasks[name], chunksize=1))
                 results[name]["seconds_per_model"].append((time.perf_counter() - begin) / cores)
                 results[name]["cpu_seconds_per_model"].append(cpu / cores)
     for row in results.values():
@@ -63,12 +63,12 @@ def salt_models(acquisition: Acquisition, count: int) -> list[np.ndarray]:
 
 
 @contextmanager
-def processes(count: int, threads: int, prepare: Callable[..., None] | None = None, *arguments: Any) -> Iterator[Pool]:
+def processes(count: int, threads: int) -> Iterator[Pool]:
     """Fresh processes of so many threads; threads that wait sleep, so that others on the machine disturb little."""
     before = dict(os.environ)
     os.environ.update(dict.fromkeys(THREADS, str(threads)) | {"OMP_WAIT_POLICY": "passive"})
     try:
-        pool = get_context("spawn").Pool(count, prepare, arguments)
+        pool = get_context("spawn").Pool(count)
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -76,27 +76,27 @@ def processes(count: int, threads: int, prepare: Callable[..., None] | None = No
         yield pool
 
 
-def _pool(name: str, acquisition: Acquisition, cores: int) -> AbstractContextManager[Pool]:
-    count, threads = (1, cores) if name in ALL_CORES else (cores, 1)
-    return processes(count, threads, _prepare, name, acquisition)
+def _pool(name: str, cores: int) -> AbstractContextManager[Pool]:
+    return processes(1, cores) if name in ALL_CORES else processes(cores, 1)
 
 
-def _prepare(name: str, acquisition: Acquisition) -> None:
-    global _contender
-    _contender = CONTENDERS[name](acquisition)
+@lru_cache(maxsize=1)
+def _built(name: str, acquisition: Acquisition) -> Contender:
+    return CONTENDERS[name](acquisition)
 
 
-def _gather(velocity: np.ndarray) -> float:
+def _gather(name: str, acquisition: Acquisition, velocity: np.ndarray) -> float:
+    contender = _built(name, acquisition)
     begin = time.process_time()
-    _contender.gather(velocity)
+    contender.gather(velocity)
     return time.process_time() - begin
 
 
 def _quality(name: str, acquisition: Acquisition, models: list[np.ndarray]) -> dict[str, Any]:
-    build = CONTENDERS[name]
+    build, contender = CONTENDERS[name], _built(name, acquisition)
     return {
-        "points": _contender.points,
-        "steps": _contender.steps,
+        "points": contender.points,
+        "steps": contender.steps,
         "boundary_error": boundary_error(build, acquisition, models),
         "scheme_error": {f"{velocity:g}": scheme_error(build, acquisition, velocity) for velocity in (1500.0, 3000.0)},
     }

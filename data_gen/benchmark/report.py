@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import numpy as np
 from data_gen.benchmark.race import race
 from data_gen.benchmark.worker import whole_survey, worker_share
 from data_gen.generate import available_cores
-from data_gen.specification import SurveySpecification
+from data_gen.shard import reason
+from data_gen.specification import SurveyError, SurveySpecification
 
 PACKAGES = ("tomo", "devito", "deepwave", "torch", "numpy")
 
@@ -24,17 +25,26 @@ Rows = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 
 
 def measure(specification: SurveySpecification, output: Path, rounds: int, survey: Path | None) -> dict[str, Any]:
-    """Race, worker and, where a folder is given, the whole survey; returns and writes the results to `output`.
+    """Worker, race and, where a folder is given, the whole survey; returns and writes the results to `output`.
 
-    Without a folder the survey measured last stays in the file.
+    Every part is written when it is measured; one that is not measured again stays in the file.
+    Raises SurveyError where a contender is not installed, there is no compiler, or a file cannot be written.
     """
+    cores = available_cores()
     results = json.loads(output.read_text()) if output.exists() else {}
-    results["machine"] = describe_machine()
-    results["worker"] = worker_share(specification)
-    results["race"] = race(specification.acquisition, rounds, available_cores())
+    parts: dict[str, Callable[[], Any]] = {
+        "machine": describe_machine,
+        "worker": lambda: worker_share(specification),
+        "race": lambda: race(specification.acquisition, rounds, cores),
+    }
     if survey is not None:
-        results["survey"] = whole_survey(specification, survey, available_cores())
-    output.write_text(json.dumps(results, indent=2) + "\n")
+        parts["survey"] = lambda: whole_survey(specification, survey, cores)
+    for name, part in parts.items():
+        results[name] = part()
+        try:
+            output.write_text(json.dumps(results, indent=2) + "\n")
+        except OSError as error:
+            raise SurveyError(f"{output} cannot be written: {reason(error)}") from None
     return results
 
 
@@ -43,15 +53,18 @@ def describe_machine() -> dict[str, Any]:
     information = Path("/proc/cpuinfo")
     lines = information.read_text().splitlines() if information.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    compiler = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=True).stdout
+    try:
+        versions = {package: importlib.metadata.version(package) for package in PACKAGES}
+    except importlib.metadata.PackageNotFoundError as error:
+        raise SurveyError(f"the benchmark needs {error.name}: pip install 'tomo[benchmark]'") from None
+    compiler = subprocess.run("gcc --version", shell=True, capture_output=True, text=True).stdout
     return {
         "processor": names[0] if names else platform.processor(),
         "cores": available_cores(),
         "load_at_start": os.getloadavg()[0],
         "system": f"{platform.system()} {platform.machine()}",
-        "compiler": compiler.splitlines()[0],
-        "versions": {"python": platform.python_version()}
-        | {package: importlib.metadata.version(package) for package in PACKAGES},
+        "compiler": compiler.partition("\n")[0],
+        "versions": {"python": platform.python_version(), **versions},
     }
 
 
