@@ -35,7 +35,7 @@ PRESETS = {
     ),
     "paper": Preset(
         Acquisition(100, 100, 15.0, sources=31, receivers=256, samples=300, sample_interval=0.008),
-        models=960, train_models=800, batch_size=100, epochs=200, micro_batch=10,
+        models=960, train_models=800, batch_size=100, epochs=200, micro_batch=4,
     ),
 }  # fmt: skip
 
