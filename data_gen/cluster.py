@@ -8,6 +8,7 @@ the task of a worker that dies to another one, and gives up when that happened m
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -53,6 +54,8 @@ def run_cluster(
                 except KilledWorker as error:
                     where = f"shard {shard_of[task]}, models {models.start} to {models.stop - 1}"
                     raise SurveyError(f"workers of the cluster keep dying on {where}: {error}") from None
+                except (CancelledError, ImportError) as error:
+                    raise SurveyError(f"the cluster at {scheduler} failed: {error!r}") from None
                 if not is_whole(path):
                     raise SurveyError(f"the cluster made {path}, which is not seen from here: share the folder")
                 progress(len(models) * specification.acquisition.sources)

@@ -72,7 +72,7 @@ def optimizer(
     elif problem == "tomography":
         survey = Survey.open(data)
         name = preset_for(survey.specification.acquisition)
-        chosen = tomography_problem(survey, name, PRESETS[name].batch_size)
+        chosen = tomography_problem(survey, name, PRESETS[name].batch_size, PRESETS[name].micro_batch)
         draw, unit = tomography_convergence, KILOMETRE**2
     else:
         raise RunError(f"unknown problem {problem!r}: choose mnist or tomography")

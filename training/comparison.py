@@ -138,7 +138,7 @@ def compare(
         results = before
     output.parent.mkdir(parents=True, exist_ok=True)
     if rounds and not set(names) <= set(results.get("cost", {})):
-        results["cost"] = cost(problem, rounds, names)
+        results["cost"] = cost(problem, rounds, list(dict.fromkeys([*results.get("cost", {}), *names])))
         write_whole(output, json.dumps(results, indent=1) + "\n")
     done = {(row["contender"], row["seed"]) for row in results["repetitions"]}
     for seed in seeds:
@@ -149,7 +149,7 @@ def compare(
             row = repeat(problem, name, seed, epochs)
             results["repetitions"].append(row)
             write_whole(output, json.dumps(results, indent=1) + "\n")
-            progress(f"{name}, seed {seed}: loss {row['loss'][-1]}, {problem.score} {row['score'][-1]:.4f}")
+            progress(f"{name}, seed {seed}: loss {row['loss'][-1]}, {problem.score} {row['score'][-1]}")
     return results
 
 
@@ -175,9 +175,6 @@ def summary(results: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     The ratio is the median over the rounds of the ratio within a round. NaN for what is not in the results, and for
     the loss of a contender that diverged.
     """
-    rows: dict[str, list[Mapping[str, Any]]] = {}
-    for row in results["repetitions"]:
-        rows.setdefault(row["contender"], []).append(row)
     costs = results.get("cost", {})
     return {
         name: {
@@ -189,7 +186,7 @@ def summary(results: Mapping[str, Any]) -> dict[str, dict[str, float]]:
             "gradients_per_iteration": group[0]["gradients_per_iteration"],
             "repetitions": len(group),
         }
-        for name, group in rows.items()
+        for name, group in _by_contender(results).items()
     }
 
 
@@ -198,19 +195,23 @@ def failures(results: Mapping[str, Any], chance: float) -> dict[str, dict[str, f
 
     Stuck is what ends with a score below half way from `chance` to 1.
     """
-    rows: dict[str, list[Mapping[str, Any]]] = {}
-    for row in results["repetitions"]:
-        rows.setdefault(row["contender"], []).append(row)
     return {
         name: {
             "repetitions": len(group),
             "diverged": sum(None in row["loss"] for row in group),
-            "stuck": int(np.sum(_last(group, "score") < 0.5 * (1.0 + chance))),
-            "lowest_score": float(np.min(_last(group, "score"))),
+            "stuck": int(np.sum(~(_last(group, "score") >= 0.5 * (1.0 + chance)))),
+            "lowest_score": float(np.nanmin(_last(group, "score"))),
             "rollbacks": sum(row["rollbacks"] for row in group),
         }
-        for name, group in rows.items()
+        for name, group in _by_contender(results).items()
     }
+
+
+def _by_contender(results: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
+    rows: dict[str, list[Mapping[str, Any]]] = {}
+    for row in results["repetitions"]:
+        rows.setdefault(row["contender"], []).append(row)
+    return rows
 
 
 def _last(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:

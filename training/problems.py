@@ -76,7 +76,7 @@ def mnist_problem(data: Path, batch_size: int = 1000, raw_pixels: bool = False) 
         return model
 
     return Problem(
-        "mnist",
+        "mnist, raw pixels" if raw_pixels else "mnist",
         build,
         lambda seed: Partition.of_arrays(*train, batch_size, seed),
         lambda: ({"validation_data": test, "validation_batch_size": 5000}, []),
@@ -89,14 +89,16 @@ def mnist_problem(data: Path, batch_size: int = 1000, raw_pixels: bool = False) 
     )
 
 
-def tomography_problem(survey: Survey, architecture: str, batch_size: int) -> Problem:
+def tomography_problem(survey: Survey, architecture: str, batch_size: int, micro_batch: int | None = None) -> Problem:
     """The paper's section 6.2 on a survey."""
 
     def build(optimizer: keras.optimizers.Optimizer, seed: int) -> keras.Model:
-        return make_model(Settings("sqgn", architecture, 1, batch_size, seed=seed), survey, optimizer)
+        return make_model(
+            Settings("sqgn", architecture, 1, batch_size, seed=seed, micro_batch=micro_batch), survey, optimizer
+        )
 
     return Problem(
-        "tomography",
+        f"tomography, {architecture}",
         build,
         lambda seed: training_partition(survey, batch_size, seed),
         lambda: ({}, [TestScores(survey)]),

@@ -41,7 +41,8 @@ class SecondOrderModel(keras.Model):
 
     Args:
         micro_batch: samples per forward and backward pass; gradients and products are accumulated over the
-            mini-batch, to the same result. None for the whole mini-batch at once.
+            mini-batch, to the same result (dropout draws the same mask in each). None for the whole mini-batch at
+            once. Not saved with the model.
     """
 
     def __init__(self, *args: Any, micro_batch: int | None = None, **kwargs: Any) -> None:
@@ -83,7 +84,8 @@ class SecondOrderModel(keras.Model):
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile a loaded model, and create the optimizer's state for the file's values."""
         self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
+        if not (isinstance(self.optimizer, SQGN) and self.optimizer.lacks_batches):
+            self.optimizer.build(self.trainable_variables)
 
     def fit(self, x: Any = None, y: Any = None, batch_size: int | None = None, **kwargs: Any) -> Any:
         """As `keras.Model.fit`. Arrays become a `Partition`; a dataset must hold the training set once."""
@@ -93,7 +95,7 @@ class SecondOrderModel(keras.Model):
             if kwargs.get(name):
                 raise ValueError(f"SQGN does not support fit({name}=...).")
         if y is not None:
-            x = Partition.of_arrays(x, y, batch_size or 32).dataset(self.optimizer)
+            x = Partition.of_arrays(x, y, batch_size or min(32, len(y))).dataset(self.optimizer)
         self._prepare(x)
         callbacks = kwargs.pop("callbacks", None) or []
         return super().fit(x, callbacks=[_Iterations(x), *callbacks], **{**kwargs, "shuffle": False})
@@ -105,6 +107,10 @@ class SecondOrderModel(keras.Model):
             raise ValueError(
                 f"Variance reduction {optimizer.variance_reduction!r} keeps a gradient per mini-batch and must see the "
                 "same mini-batches again: pass arrays, or the dataset of a Partition, to fit()."
+            )
+        if batches < 0 and optimizer.variance_reduction in ("svrg", "cached", "saga"):
+            raise ValueError(
+                f"Variance reduction {optimizer.variance_reduction!r} needs a dataset of known, finite length."
             )
         if optimizer.batches_per_epoch not in (None, batches) and optimizer.stores_batches and optimizer.built:
             raise ValueError(f"SQGN was built for {optimizer.batches_per_epoch} mini-batches, not {batches}.")
@@ -144,7 +150,7 @@ class SecondOrderModel(keras.Model):
         clock.append(_after(v))
         across_replicas(self._finish, (clock,))
 
-        self._loss_tracker.update_state(loss, sample_weight=samples)
+        self._loss_tracker.update_state(tf.where(samples > 0, loss, tf.zeros_like(loss)), sample_weight=samples)
         return self.compute_metrics(x, y, h)
 
     def _forward(self, x: Any) -> Any:
@@ -247,7 +253,7 @@ def _mean_over_replicas(strategy: Any, samples: Any, values: Sequence[Any]) -> l
     return [
         tf.add_n(
             [
-                local * tf.cast(count / total, local.dtype)
+                tf.math.multiply_no_nan(local, tf.cast(count / total, local.dtype))
                 for local, count in zip(strategy.experimental_local_results(value), counts, strict=True)
             ]
         )

@@ -58,8 +58,10 @@ class Plain:
         """The weights at which a second gradient of the mini-batch is wanted, or None."""
         return None
 
-    def estimate(self, iteration: tf.Tensor, batch: tf.Tensor, w: Blocks, g: Blocks, g2: Blocks | None) -> Blocks:
-        """Return g_k from the gradients of the mini-batch at w_k and at the second point."""
+    def estimate(
+        self, iteration: tf.Tensor, batch: tf.Tensor, w: Blocks, g: Blocks, g2: Blocks | None, sound: tf.Tensor
+    ) -> Blocks:
+        """Return g_k from the gradients of the mini-batch at w_k and at the second point; keep only what is sound."""
         return g
 
 
@@ -82,7 +84,9 @@ class SVRG(Plain):
     def second_point(self) -> list[Any] | None:
         return self.snapshot
 
-    def estimate(self, iteration: tf.Tensor, batch: tf.Tensor, w: Blocks, g: Blocks, g2: Blocks | None) -> Blocks:
+    def estimate(
+        self, iteration: tf.Tensor, batch: tf.Tensor, w: Blocks, g: Blocks, g2: Blocks | None, sound: tf.Tensor
+    ) -> Blocks:
         assert g2 is not None
         return [a - b + mu for a, b, mu in zip(g, g2, self.mu, strict=True)]
 
@@ -103,7 +107,9 @@ class Cached(Plain):
         _add_to_mean(self.mu, g, share)
         self._store(batch, g)
 
-    def estimate(self, iteration: tf.Tensor, batch: tf.Tensor, w: Blocks, g: Blocks, g2: Blocks | None) -> Blocks:
+    def estimate(
+        self, iteration: tf.Tensor, batch: tf.Tensor, w: Blocks, g: Blocks, g2: Blocks | None, sound: tf.Tensor
+    ) -> Blocks:
         return [a - rows.value[batch] + mu for a, rows, mu in zip(g, self.table, self.mu, strict=True)]
 
     def _store(self, batch: tf.Tensor, g: Blocks) -> None:
@@ -119,7 +125,10 @@ class SAGA(Cached):
     def full_gradient_due(self, iteration: int, interval: int) -> bool:
         return iteration == 0
 
-    def estimate(self, iteration: tf.Tensor, batch: tf.Tensor, w: Blocks, g: Blocks, g2: Blocks | None) -> Blocks:
+    def estimate(
+        self, iteration: tf.Tensor, batch: tf.Tensor, w: Blocks, g: Blocks, g2: Blocks | None, sound: tf.Tensor
+    ) -> Blocks:
+        g = [tf.where(sound, a, rows.value[batch]) for a, rows in zip(g, self.table, strict=True)]
         changes = [a - rows.value[batch] for a, rows in zip(g, self.table, strict=True)]
         g_k = [change + mu for change, mu in zip(changes, self.mu, strict=True)]
         batches = self.table[0].shape[0]
@@ -140,12 +149,14 @@ class STORM(Plain):
     def second_point(self) -> list[Any] | None:
         return self.previous
 
-    def estimate(self, iteration: tf.Tensor, batch: tf.Tensor, w: Blocks, g: Blocks, g2: Blocks | None) -> Blocks:
+    def estimate(
+        self, iteration: tf.Tensor, batch: tf.Tensor, w: Blocks, g: Blocks, g2: Blocks | None, sound: tf.Tensor
+    ) -> Blocks:
         assert g2 is not None
         keep = tf.where(iteration == 0, 0.0, 1.0 - self.decay)
         g_k = [a + tf.cast(keep, a.dtype) * (average - b) for a, b, average in zip(g, g2, self.average, strict=True)]
-        assign(self.previous, w)
-        assign(self.average, g_k)
+        assign(self.previous, [tf.where(sound, a, b) for a, b in zip(w, self.previous, strict=True)])
+        assign(self.average, [tf.where(sound, a, b) for a, b in zip(g_k, self.average, strict=True)])
         return g_k
 
 

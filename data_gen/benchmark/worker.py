@@ -53,7 +53,10 @@ def _one_shard(specification: SurveySpecification) -> dict[str, float]:
         "updates_per_second": rate,
         "gflops": rate * FLOPS / 1e9,
         "gigabytes_per_second": rate * BYTES / 1e9,
-        **{f"ceiling_{name}": value for name, value in measure_ceiling(4 * simulator.shape[0] ** 2).items()},
+        **{
+            f"ceiling_{name}": value
+            for name, value in measure_ceiling(4 * simulator.shape[0] * simulator.shape[1]).items()
+        },
     }
 
 

@@ -149,7 +149,7 @@ def test_cached_gives_the_iterates_of_svrg(float64, interval):
 
 
 def test_a_batch_of_everything_has_no_variance_to_reduce(float64):
-    """With one mini-batch of all samples every estimator except storm's is the plain gradient."""
+    """With one mini-batch of all samples every estimator is the plain gradient."""
     x, y = tiny_data()
     ends = []
     for variance_reduction in ("none", "svrg", "cached", "saga", "storm"):
@@ -209,7 +209,32 @@ def test_exploding_loss_is_rolled_back(float64):
     _, unguarded = train(SQGN(**wild, safeguard=False), epochs=20)
     assert sum(history["rollbacks"]) > 0
     assert np.all(np.isfinite(flat(model.trainable_variables)))
+    assert history["loss"][-1] < 1e6
     assert not np.isfinite(unguarded["loss"][-1]) or unguarded["loss"][-1] > 10.0 * history["loss"][-1]
+
+
+@pytest.mark.parametrize("variance_reduction", ["none", "svrg", "cached", "saga", "storm"])
+@pytest.mark.parametrize("broken", [0, 3])
+def test_one_broken_mini_batch_does_no_lasting_harm(float64, variance_reduction, broken):
+    """A gradient that is not a number, in the first iteration or a later one: weights stay finite and move on."""
+    model = tiny_network()
+    optimizer = SQGN(variance_reduction=variance_reduction, batches_per_epoch=3)
+    model.compile(optimizer=optimizer, loss=MSE(dtype="float64"))
+    optimizer.build(model.trainable_variables)
+    start = flat(model.trainable_variables)
+    rng = np.random.default_rng(0)
+    for k in range(12):
+        w = [tf.convert_to_tensor(v) for v in model.trainable_variables]
+        g = [tf.constant(rng.normal(size=v.shape)) for v in w]
+        if k == broken:
+            g = [b * np.nan for b in g]
+        _, s = optimizer.advance(tf.constant(np.nan if k == broken else 1.0, tf.float64), w, g, [0.5 * b for b in g])
+        if k == broken:
+            np.testing.assert_array_equal(flat(s), 0.0)
+        optimizer.learn_curvature(tf.constant(True), s, s)
+        assert np.all(np.isfinite(flat(model.trainable_variables)))
+    assert optimizer.report()["rollbacks"] == 1
+    assert np.abs(flat(model.trainable_variables) - start).max() > 1e-3
 
 
 def test_the_step_limit_follows_the_next_gradient(float64):
