@@ -181,8 +181,8 @@ def summary(results: Mapping[str, Any]) -> dict[str, dict[str, float]]:
             "loss": float(np.mean(_last(group, "loss"))),
             "loss_deviation": float(np.std(_last(group, "loss"))),
             "score": float(np.mean(_last(group, "score"))),
-            "milliseconds_per_iteration": 1e3 * _median_seconds(costs, name),
-            "cost_beside_adam": _median_seconds(costs, name, "adam"),
+            "milliseconds_per_iteration": 1e3 * float(np.median(_seconds(costs, name))),
+            "cost_beside_adam": float(np.median(_seconds(costs, name) / _seconds(costs, "adam"))),
             "gradients_per_iteration": group[0]["gradients_per_iteration"],
             "repetitions": len(group),
         }
@@ -218,8 +218,5 @@ def _last(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
     return np.array([np.nan if row[name][-1] is None else row[name][-1] for row in rows])
 
 
-def _median_seconds(costs: Mapping[str, Any], name: str, unit: str | None = None) -> float:
-    if name not in costs or (unit and unit not in costs):
-        return float("nan")
-    seconds = np.array(costs[name]["seconds_per_iteration"])
-    return float(np.median(seconds / np.array(costs[unit]["seconds_per_iteration"]) if unit else seconds))
+def _seconds(costs: Mapping[str, Any], name: str) -> np.ndarray:
+    return np.array(costs[name]["seconds_per_iteration"] if name in costs else [np.nan])
