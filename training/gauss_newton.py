@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 Weights = Sequence[tf.Tensor]
@@ -92,6 +93,17 @@ def loss_hessian(loss: Any) -> HessianProduct:
     if reduction not in ("sum_over_batch_size", "mean", "mean_with_sample_weight"):
         raise ValueError(f"The loss must be a mean over the batch, not a {reduction!r}.")
     return known
+
+
+def vector_of(blocks: Weights) -> tf.Tensor:
+    """All blocks, such as the gradient's for each of a network's variables, as one vector (m,)."""
+    return tf.concat([tf.reshape(block, [-1]) for block in blocks], 0)
+
+
+def blocks_of(vector: tf.Tensor, variables: Sequence[Any]) -> list[tf.Tensor]:
+    """A vector (m,) cut into blocks, each shaped as one of the variables."""
+    parts = tf.split(vector, [int(np.prod(v.shape)) for v in variables])
+    return [tf.reshape(part, v.shape) for part, v in zip(parts, variables, strict=True)]
 
 
 def gauss_newton_product(

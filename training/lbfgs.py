@@ -11,8 +11,8 @@ recursion (Schraudolph et al. 2007, algorithm 3), but needs the long vectors onl
 with the gradient and one linear combination; the rest is algebra with L x L matrices in float64. Inner products
 among the pairs are kept, and computed anew only when P is.
 
-The history is `2 L m` floats for m weights; L = 20 stores 40 copies of the network, and a direction reads each of
-them twice.
+All weights are one vector (m,). The history is `2 L m` floats; L = 20 stores 40 copies of the network, and a direction
+reads each of them three times.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from typing import Any
 
 import tensorflow as tf
 
-Blocks = Sequence[tf.Tensor]
 AddVariable = Callable[..., Any]
 
 
@@ -32,13 +31,13 @@ class CommonScaling:
     def __init__(self, add: AddVariable, sizes: Sequence[int]) -> None:
         pass
 
-    def learn(self, g: Blocks, sound: tf.Tensor) -> tf.Tensor:
-        """Take a gradient into account if it is sound; returns whether P has changed."""
+    def learn(self, g: tf.Tensor) -> tf.Tensor:
+        """Take a gradient (m,) into account; returns whether P has changed."""
         return tf.constant(False)
 
-    def times(self, block: tf.Tensor, variable: int) -> tf.Tensor:
-        """P times a block (..., m_l) of a variable."""
-        return block
+    def times(self, rows: tf.Tensor, columns: slice = slice(None)) -> tf.Tensor:
+        """Rows (..., m), or some of their columns, times P."""
+        return rows
 
     def gamma(self, sv: tf.Tensor, vPv: tf.Tensor, used: tf.Tensor) -> tf.Tensor:
         """The factor of P, from `s_i'v_i`, `v_i'P v_i` and 1.0 where there is a pair, all float64 (L,)."""
@@ -62,29 +61,30 @@ class GradientScaling(CommonScaling):
     interval = 20
 
     def __init__(self, add: AddVariable, sizes: Sequence[int]) -> None:
-        self.mean_square = [add((size,), name="mean_square") for size in sizes]
-        self.diagonal = [add((size,), name="diagonal") for size in sizes]
+        self.sizes = list(sizes)
+        self.mean_square = add((sum(sizes),), name="mean_square")
+        self.diagonal = add((sum(sizes),), name="diagonal")
         self.seen = add((), dtype="int64", name="gradients_seen")
 
-    def learn(self, g: Blocks, sound: tf.Tensor) -> tf.Tensor:
+    def learn(self, g: tf.Tensor) -> tf.Tensor:
         seen = tf.convert_to_tensor(self.seen)
-        renew = sound & ((seen < self.interval) | (seen % self.interval == 0))
-        count = tf.cast(tf.minimum(seen + 1, self.window), tf.float64)
-        means = []
-        for u, block in zip(self.mean_square, g, strict=True):
-            mean = u + (tf.square(block) - u) / tf.cast(count, block.dtype)
-            means.append(tf.where(sound, mean, u))
-        whole = tf.add_n([tf.reduce_sum(mean) for mean in means]) / sum(mean.shape[0] for mean in means)
-        for u, diagonal, mean in zip(self.mean_square, self.diagonal, means, strict=True):
-            u.assign(mean)
-            least = self.floor * (tf.reduce_mean(mean) + self.idle * whole)
-            scaled = self.scale * tf.math.divide_no_nan(1.0, tf.sqrt(mean + least))
-            diagonal.assign(tf.where(renew, scaled, diagonal))
-        self.seen.assign_add(tf.cast(sound, tf.int64))
+        share = 1.0 / tf.cast(tf.minimum(seen + 1, self.window), tf.float64)
+        u = tf.convert_to_tensor(self.mean_square)
+        u += (tf.square(g) - u) * tf.cast(share, g.dtype)
+        self.mean_square.assign(u)
+        self.seen.assign_add(1)
+        renew = (seen < self.interval) | (seen % self.interval == 0)
+        tf.cond(renew, lambda: self._renew(u), lambda: tf.no_op())
         return renew
 
-    def times(self, block: tf.Tensor, variable: int) -> tf.Tensor:
-        return block * self.diagonal[variable]
+    def _renew(self, u: tf.Tensor) -> tf.Operation:
+        whole = tf.reduce_mean(u)
+        floored = [part + self.floor * (tf.reduce_mean(part) + self.idle * whole) for part in tf.split(u, self.sizes)]
+        self.diagonal.assign(self.scale * tf.math.divide_no_nan(1.0, tf.sqrt(tf.concat(floored, 0))))
+        return tf.no_op()
+
+    def times(self, rows: tf.Tensor, columns: slice = slice(None)) -> tf.Tensor:
+        return rows * tf.convert_to_tensor(self.diagonal)[columns]
 
     def gamma(self, sv: tf.Tensor, vPv: tf.Tensor, used: tf.Tensor) -> tf.Tensor:
         return tf.ones((), tf.float64)
@@ -118,86 +118,97 @@ def inverse_coefficients(
 class History:
     """The last L curvature pairs `(s_i, v_i)`, in variables that the optimizer creates and saves.
 
-    `add(shape, dtype=..., name=...)` creates a variable; `scaling` is a key of `SCALINGS`, the initial inverse Hessian.
-    Pairs and gradients are lists of flat blocks (m_l,), one per trainable variable; storage is `2 L m` floats, and two
-    more per weight for "gradient".
+    `add(shape, dtype=..., name=...)` creates a variable; `sizes` are the numbers of weights of the network's variables,
+    which follow each other in every vector (m,); `scaling` is a key of `SCALINGS`, the initial inverse Hessian.
+    Storage is `2 L m` floats, and two more per weight for "gradient".
     """
+
+    columns = 2**20
+    """Inner products of the whole history are taken over so many columns at a time, to need no copy of it."""
 
     def __init__(self, add: AddVariable, sizes: Sequence[int], length: int, scaling: str) -> None:
         self.length = length
-        self.steps = [add((length, size), name="steps") for size in sizes]
-        self.products = [add((length, size), name="products") for size in sizes]
+        self.steps = add((length, sum(sizes)), name="steps")
+        self.products = add((length, sum(sizes)), name="products")
         self.SV = add((length, length), dtype="float64", name="steps_times_products")
         self.VPV = add((length, length), dtype="float64", name="products_times_products")
         self.written = add((), dtype="int64", name="pairs_written")
         self.initial = SCALINGS[scaling](add, sizes)
 
-    def clear(self, when: tf.Tensor) -> None:
-        """Forget all pairs if `when` holds."""
-        self.written.assign(tf.where(when, tf.zeros_like(self.written), self.written))
+    def clear(self) -> None:
+        """Forget all pairs."""
+        self.written.assign(tf.zeros_like(self.written))
 
-    def push(self, s: Blocks, v: Blocks) -> tf.Operation:
-        """Add a pair, in place of the oldest one when the history is full."""
-        slot = [self.written % self.length]
-        for rows, block in zip([*self.steps, *self.products], [*s, *v], strict=True):
-            rows.value.scatter_update(tf.IndexedSlices(block[None], slot))
+    def push(self, s: tf.Tensor, v: tf.Tensor) -> tf.Operation:
+        """Add a pair of vectors (m,), in place of the oldest one when the history is full."""
+        slot = self.written % self.length
+        write_row(self.steps, slot, s)
+        write_row(self.products, slot, v)
         self.written.assign_add(1)
         return tf.no_op()
 
-    def inverse_times(self, g: Blocks, sound: tf.Tensor | bool = True) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """Return `B g` as a list of (m_l,), and `g'Dg / g'g`; P learns from g if it is sound. Without pairs B is P."""
+    def inverse_times(self, g: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return `B g` (m,) and `g'Dg / g'g`; P learns from g. Without pairs B is P."""
         L = self.length
-        renewed = self.initial.learn(g, tf.convert_to_tensor(sound))
+        renewed = self.initial.learn(g)
         written = tf.convert_to_tensor(self.written)
         used = tf.cast(tf.range(L, dtype=written.dtype) < written, tf.float64)
         newest = (written - 1) % L
-        steps = [tf.convert_to_tensor(rows) for rows in self.steps]
-        products = [tf.convert_to_tensor(rows) for rows in self.products]
-        v = [rows[newest] for rows in products]
-        Pv, Pg = ([self.initial.times(block, i) for i, block in enumerate(blocks)] for blocks in (v, g))
+        S, V = tf.convert_to_tensor(self.steps), tf.convert_to_tensor(self.products)
+        v = V[newest]
+        Pv, Pg = self.initial.times(v), self.initial.times(g)
 
-        S_v, S_g = tf.unstack(_inner_products(steps, v, g))
-        VP_v, VP_g = tf.unstack(_inner_products(products, Pv, Pg))
-        SV = _with_column(tf.convert_to_tensor(self.SV), newest, S_v)
+        SV = _with_column(tf.convert_to_tensor(self.SV), newest, _inner_products(S, v))
+        VP_v = _inner_products(V, Pv)
         VPV = _with_column(tf.convert_to_tensor(self.VPV), newest, VP_v)
         VPV = _with_column(tf.transpose(VPV), newest, VP_v)
-        VPV = tf.cond(renewed, lambda: self._all_products(products), lambda: VPV)
+        VPV = tf.cond(renewed, lambda: self._all_products(V), lambda: VPV)
         self.SV.assign(SV)
         self.VPV.assign(VPV)
 
         gamma = self.initial.gamma(tf.linalg.diag_part(SV), tf.linalg.diag_part(VPV), used)
         order = (written + tf.range(L, dtype=written.dtype)) % L
-        a, b = inverse_coefficients(SV, VPV, S_g, VP_g, order, used, gamma)
-        B_g = []
-        for i, (block, S, V) in enumerate(zip(g, steps, products, strict=True)):
-            c, d, factor = (tf.cast(x, block.dtype) for x in (a, b, gamma))
-            inner = factor * (block + tf.linalg.matvec(V, d, transpose_a=True))
-            B_g.append(self.initial.times(inner, i) + tf.linalg.matvec(S, c, transpose_a=True))
+        a, b = inverse_coefficients(SV, VPV, _inner_products(S, g), _inner_products(V, Pg), order, used, gamma)
+        a, b, factor = (tf.cast(x, g.dtype) for x in (a, b, gamma))
+        inner = factor * (g + tf.linalg.matvec(V, b, transpose_a=True))
+        B_g = self.initial.times(inner) + tf.linalg.matvec(S, a, transpose_a=True)
         return B_g, tf.math.divide_no_nan(gamma * dot(g, Pg), dot(g, g))
 
-    def _all_products(self, products: Blocks) -> tf.Tensor:
+    def _all_products(self, V: tf.Tensor) -> tf.Tensor:
         """The matrix `V P V'`, float64 (L, L)."""
+        parts = [slice(start, start + self.columns) for start in range(0, V.shape[1], self.columns)]
         return tf.add_n(
             [
-                tf.cast(tf.matmul(V, self.initial.times(V, i), transpose_b=True), tf.float64)
-                for i, V in enumerate(products)
+                tf.cast(tf.matmul(V[:, part], self.initial.times(V[:, part], part), transpose_b=True), tf.float64)
+                for part in parts
             ]
         )
 
 
-def dot(a: Blocks, b: Blocks) -> tf.Tensor:
-    """The inner product of two vectors in blocks, float64."""
-    return tf.add_n([tf.cast(tf.reduce_sum(x * y), tf.float64) for x, y in zip(a, b, strict=True)])
+def write_row(matrix: Any, number: tf.Tensor, row: tf.Tensor) -> None:
+    """Write one row of a matrix variable in place.
+
+    A variable that was written in part is copied whenever it is read, from then on: that is switched off again, since
+    nobody holds what was read before.
+    """
+    matrix.value.scatter_update(tf.IndexedSlices(row[None], number[None]))
+    for variable in getattr(matrix.value, "values", [matrix.value]):
+        tf.raw_ops.DisableCopyOnRead(resource=variable.handle)
 
 
-def _inner_products(rows: Blocks, *vectors: Blocks) -> tf.Tensor:
-    """Inner products of every row of a history with some vectors, float64 (vectors, L)."""
-    return tf.add_n(
-        [
-            tf.cast(tf.matmul(tf.stack(columns), row, transpose_b=True), tf.float64)
-            for row, *columns in zip(rows, *vectors, strict=True)
-        ]
-    )
+def dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """The inner product of two vectors, float64."""
+    return tf.cast(tf.reduce_sum(a * b), tf.float64)
+
+
+def norm(a: tf.Tensor) -> tf.Tensor:
+    """The Euclidean norm of a vector, float64."""
+    return tf.sqrt(dot(a, a))
+
+
+def _inner_products(rows: tf.Tensor, vector: tf.Tensor) -> tf.Tensor:
+    """Inner products of every row of a history with a vector, float64 (L,)."""
+    return tf.cast(tf.linalg.matvec(rows, vector), tf.float64)
 
 
 def _with_column(matrix: tf.Tensor, number: tf.Tensor, column: tf.Tensor) -> tf.Tensor:

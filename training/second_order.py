@@ -21,16 +21,16 @@ import keras
 import tensorflow as tf
 
 from training.gauss_newton import (
+    blocks_of,
     gauss_newton_product,
     gradient,
     loss_hessian,
     over_micro_batches,
     single_precision,
+    vector_of,
 )
 from training.sqgn import DIAGNOSTICS, SQGN
 from training.variance_reduction import Partition
-
-Blocks = list[tf.Tensor]
 
 
 @keras.saving.register_keras_serializable(package="sqgn")
@@ -137,17 +137,17 @@ class SecondOrderModel(keras.Model):
 
         w = [tf.convert_to_tensor(v) for v in self.trainable_variables]
         h, loss, g = self._gradient(w, x, y)
-        clock.append(_after(g))
+        clock.append(_after([g]))
         second = optimizer._estimator.second_point()
-        g2 = None if second is None else self._gradient([tf.convert_to_tensor(v) for v in second], x, y)[2]
-        clock.append(_after(g2 or g))
-        _, s = across_replicas(self._advance, (samples, loss, w, g, g2))
-        clock.append(_after(s))
+        g2 = None if second is None else self._gradient(blocks_of(second, w), x, y)[2]
+        clock.append(_after([g if g2 is None else g2]))
+        s = across_replicas(self._advance, (samples, loss, w, g, g2))
+        clock.append(_after([s]))
 
         due = k % optimizer.curvature_interval == 0
-        v = tf.cond(due, lambda: self._product(x, y, s), lambda: [tf.zeros_like(block) for block in s])
+        v = tf.cond(due, lambda: self._product(x, y, s), lambda: tf.zeros_like(s))
         across_replicas(self._learn_curvature, (samples, due, s, v))
-        clock.append(_after(v))
+        clock.append(_after([v]))
         across_replicas(self._finish, (clock,))
 
         self._loss_tracker.update_state(tf.where(samples > 0, loss, tf.zeros_like(loss)), sample_weight=samples)
@@ -158,39 +158,42 @@ class SecondOrderModel(keras.Model):
         options = {"training": True} if self._call_has_training_arg else {}
         return lambda weights: self.stateless_call(list(weights), fixed, x, **options)[0]
 
-    def _gradient(self, weights: Blocks, x: Any, y: Any) -> tuple[tf.Tensor, tf.Tensor, Blocks]:
-        """Network output, loss and gradient over a mini-batch."""
+    def _gradient(self, weights: list[tf.Tensor], x: Any, y: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Network output, loss and gradient (m,) over a mini-batch."""
 
         def part(x: Any, y: Any) -> tuple[tf.Tensor, list[tf.Tensor]]:
             def loss(h: tf.Tensor) -> tf.Tensor:
                 return tf.reduce_mean(self._sample_losses(y, tf.cast(h, weights[0].dtype)))
 
             h, g = gradient(self._forward(x), weights, loss)
-            return h, [loss(h), *g]
+            return h, [loss(h), vector_of(g)]
 
-        h, (loss, *g) = over_micro_batches(part, x, y, self.micro_batch)
+        h, (loss, g) = over_micro_batches(part, x, y, self.micro_batch)
         return h, loss, g
 
-    def _product(self, x: Any, y: Any, s: Blocks) -> Blocks:
-        """Gauss-Newton product at the current weights over T_k, the first samples of the shuffled S_k."""
+    def _product(self, x: Any, y: Any, s: tf.Tensor) -> tf.Tensor:
+        """Gauss-Newton product (m,) at the current weights over T_k, the first samples of the shuffled S_k."""
         count = tf.cast(tf.math.ceil(self.optimizer.curvature_fraction * tf.cast(tf.shape(y)[0], tf.float64)), tf.int32)
         x, y = keras.tree.map_structure(lambda a: a[:count], (x, y))
         weights = [tf.convert_to_tensor(v) for v in self.trainable_variables]
 
         def part(x: Any, y: Any) -> tuple[tf.Tensor, list[tf.Tensor]]:
-            return gauss_newton_product(self._forward(x), weights, lambda h, z: self._hessian(y, h, z), s)
+            h, v = gauss_newton_product(
+                self._forward(x), weights, lambda h, z: self._hessian(y, h, z), blocks_of(s, weights)
+            )
+            return h, [vector_of(v)]
 
         with single_precision(self):
-            return over_micro_batches(part, x, y, self.micro_batch)[1]
+            return over_micro_batches(part, x, y, self.micro_batch)[1][0]
 
     def _advance(self, strategy: Any, samples: Any, loss: Any, w: Any, g: Any, g2: Any) -> Any:
-        loss, *means = _mean_over_replicas(strategy, samples, [loss, *g, *(g2 or [])])
-        g, g2 = means[: len(g)], means[len(g) :] or None
+        loss, g = (_mean_over_replicas(strategy, samples, value) for value in (loss, g))
+        g2 = None if g2 is None else _mean_over_replicas(strategy, samples, g2)
         return self.optimizer.advance(loss, [_first(strategy, block) for block in w], g, g2)
 
     def _learn_curvature(self, strategy: Any, samples: Any, due: Any, s: Any, v: Any) -> None:
-        s = [_first(strategy, block) for block in s]
-        self.optimizer.learn_curvature(_first(strategy, due), s, _mean_over_replicas(strategy, samples, v))
+        v = _mean_over_replicas(strategy, samples, v)
+        self.optimizer.learn_curvature(_first(strategy, due), _first(strategy, s), v)
 
     def _finish(self, strategy: Any, clock: Any) -> None:
         """Note the seconds of each part, and give the layers' random generators their next state."""
@@ -202,31 +205,32 @@ class SecondOrderModel(keras.Model):
                 variable.assign_add([0, 1])
 
     @tf.function(jit_compile=False, reduce_retracing=True)
-    def _full_gradient_of(self, batches: Any, batch: tf.Tensor, seen: tf.Tensor) -> tf.Tensor:
-        """Add one mini-batch to the full gradient; returns the number of samples seen so far."""
+    def _full_gradient(self, batches: Any, count: tf.Tensor) -> None:
+        strategy, estimator = self.distribute_strategy, self.optimizer._estimator
+        w = [tf.convert_to_tensor(v) for v in self.trainable_variables]
+        estimator.begin_full_gradient(vector_of(w))
 
-        def local(data: Any) -> Any:
-            x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-            w = [tf.convert_to_tensor(v) for v in self.trainable_variables]
-            samples = tf.shape(y)[0]
-            g = self._gradient(w, x, y)[2]
-            return tf.distribute.get_replica_context().merge_call(add, (samples, g))
-
-        def add(strategy: Any, samples: Any, g: Any) -> tf.Tensor:
+        def add(strategy: Any, batch: Any, samples: Any, g: Any) -> tf.Tensor:
             total = strategy.reduce("sum", samples, axis=None)
-            share = tf.cast(total, tf.float64) / tf.cast(seen + total, tf.float64)
-            self.optimizer._estimator.add_to_full_gradient(batch, _mean_over_replicas(strategy, samples, g), share)
-            return seen + total
+            estimator.add_to_full_gradient(_first(strategy, batch), _mean_over_replicas(strategy, samples, g), total)
+            return total
 
-        return _first(self.distribute_strategy, self.distribute_strategy.run(local, (next(batches),)))
+        def local(data: Any, batch: tf.Tensor) -> Any:
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+            g = self._gradient(w, x, y)[2]
+            return tf.distribute.get_replica_context().merge_call(add, (batch, tf.shape(y)[0], g))
+
+        def add_one(batch: tf.Tensor, seen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return batch + 1, seen + _first(strategy, strategy.run(local, (next(batches), batch)))
+
+        start = tf.zeros((), tf.int64), tf.zeros((), tf.int32)
+        _, seen = tf.while_loop(lambda batch, _: batch < count, add_one, start, parallel_iterations=1)
+        estimator.end_full_gradient(seen)
 
     def evaluate_full_gradient(self, dataset: tf.data.Dataset) -> None:
         """Lines 3 to 6: the gradient of the loss over the whole training set at the current weights."""
-        self.optimizer._estimator.begin_full_gradient([tf.convert_to_tensor(v) for v in self.trainable_variables])
-        seen = tf.constant(0)
         batches = iter(self.distribute_strategy.experimental_distribute_dataset(dataset))
-        for number in range(self.optimizer.batches_per_epoch):
-            seen = self._full_gradient_of(batches, tf.constant(number, tf.int64), seen)
+        self._full_gradient(batches, tf.constant(self.optimizer.batches_per_epoch, tf.int64))
 
 
 def _after(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -244,21 +248,18 @@ def _first(strategy: Any, value: Any) -> Any:
     return strategy.experimental_local_results(value)[0]
 
 
-def _mean_over_replicas(strategy: Any, samples: Any, values: Sequence[Any]) -> list[tf.Tensor]:
-    """Means over all replicas' samples, of means over each replica's own."""
+def _mean_over_replicas(strategy: Any, samples: Any, value: Any) -> tf.Tensor:
+    """The mean over all replicas' samples, of means over each replica's own."""
     if strategy.num_replicas_in_sync == 1:
-        return list(values)
+        return value
     counts = strategy.experimental_local_results(samples)
     total = tf.add_n(list(counts))
-    return [
-        tf.add_n(
-            [
-                tf.math.multiply_no_nan(local, tf.cast(count / total, local.dtype))
-                for local, count in zip(strategy.experimental_local_results(value), counts, strict=True)
-            ]
-        )
-        for value in values
-    ]
+    return tf.add_n(
+        [
+            tf.math.multiply_no_nan(local, tf.cast(count / total, local.dtype))
+            for local, count in zip(strategy.experimental_local_results(value), counts, strict=True)
+        ]
+    )
 
 
 class _Iterations(keras.callbacks.Callback):

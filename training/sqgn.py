@@ -50,10 +50,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from training.lbfgs import SCALINGS, History, dot
-from training.variance_reduction import ESTIMATORS, assign
-
-Blocks = Sequence[tf.Tensor]
+from training.gauss_newton import blocks_of, vector_of
+from training.lbfgs import SCALINGS, History, dot, norm
+from training.variance_reduction import ESTIMATORS
 
 DIAGNOSTICS = (
     "gradient_norm",
@@ -186,50 +185,58 @@ class SQGN(keras.optimizers.Optimizer):
                 "batches_per_epoch, or let fit() build the optimizer."
             )
         super().build(variables)
-        self._shapes = [tuple(v.shape) for v in variables]
-        sizes = [int(np.prod(shape)) for shape in self._shapes]
+        sizes = [int(np.prod(v.shape)) for v in variables]
         add = self.add_variable
         self._pairs = History(add, sizes, self.history, self.scaling)
-        self._estimator = ESTIMATORS[self.variance_reduction](add, variables, self.batches_per_epoch)
-        self._sound = [add(shape, name="sound_weights") for shape in self._shapes] if self.safeguard else []
+        self._estimator = ESTIMATORS[self.variance_reduction](add, sum(sizes), self.batches_per_epoch)
+        if self.safeguard:
+            self._sound = [add(v.shape, name="sound_weights") for v in variables]
+            self._last_step = add((sum(sizes),), name="last_step")
         self._usual_loss = add((), initializer=keras.initializers.Constant(np.inf), name="usual_loss")
         self._step_limit = add((), initializer=keras.initializers.Constant(self.max_step or 0.0), name="step_limit")
         self._diagnostics = add((len(DIAGNOSTICS) + 1,), dtype="float64", name="diagnostics")
 
-    def advance(self, loss: tf.Tensor, w: Blocks, g: Blocks, g2: Blocks | None) -> tuple[Blocks, Blocks]:
-        """Lines 8 to 16: from the gradients of a mini-batch to the step, which is applied. Returns g_k and s_k.
+    def advance(self, loss: tf.Tensor, w: Sequence[tf.Tensor], g: tf.Tensor, g2: tf.Tensor | None) -> tf.Tensor:
+        """Lines 8 to 16: from the gradients of a mini-batch to the step s_k (m,), which is applied and returned.
 
-        To be called once per iteration, across replicas, with the loss and the gradients at the weights w and,
-        where the gradient estimator wants it, at its second point.
+        To be called once per iteration, across replicas, with the weights w of each variable, the loss and the
+        gradient (m,) there and, where the gradient estimator wants it, the gradient at its second point.
         """
+        if self.safeguard:
+            first = ~tf.math.is_finite(tf.convert_to_tensor(self._usual_loss))
+            sound = self._watch(loss, g)
+            s = tf.cond(sound, lambda: self._step(w, g, g2), lambda: self._roll_back(first, w))
+        else:
+            s = self._step(w, g, g2)
+        self.iterations.assign_add(1)
+        self._record(1.0, step_norm=norm(s))
+        return s
+
+    def _step(self, w: Sequence[tf.Tensor], g: tf.Tensor, g2: tf.Tensor | None) -> tf.Tensor:
         k = tf.convert_to_tensor(self.iterations)
         batch = k % (self.batches_per_epoch or 1)
-        sound = self._watch(loss, w, g) if self.safeguard else tf.constant(True)
-        g_k = self._estimator.estimate(k, batch, w, g, g2, sound)
-        usable = tf.math.is_finite(_norm(g_k))  # else the mini-batch's own gradient
-        g_k = [tf.where(usable, a, b) for a, b in zip(g_k, g, strict=True)]
-        B_g, gamma = self._pairs.inverse_times([tf.reshape(block, [-1]) for block in g_k], sound)
+        g_k = self._estimator.estimate(k, batch, vector_of(w), g, g2)
+        if g_k is not g:  # an estimate that is not a number is replaced by the mini-batch's own gradient
+            g_k = tf.cond(tf.math.is_finite(norm(g_k)), lambda: g_k, lambda: g)
+        B_g, gamma = self._pairs.inverse_times(g_k)
         alpha = tf.where(k == 0, tf.constant(self.first_step, tf.float64), tf.cast(self.learning_rate, tf.float64))
         if self.max_step is not None:
             limit = tf.cast(tf.convert_to_tensor(self._step_limit), tf.float64)
-            alpha = tf.minimum(alpha, limit / tf.maximum(_norm(B_g), 1e-30))
-        s = [
-            tf.where(sound, tf.reshape(-tf.cast(alpha, block.dtype) * block, shape), tf.zeros(shape, block.dtype))
-            for block, shape in zip(B_g, self._shapes, strict=True)
-        ]
-        start = [tf.where(sound, a, b) for a, b in zip(w, self._sound, strict=True)] if self.safeguard else w
-        assign(self._trainable_variables, [a + b for a, b in zip(start, s, strict=True)])
-        self.iterations.assign_add(1)
-        self._record(1.0, gradient_norm=_norm(g_k), step_norm=_norm(s), gamma=gamma)
-        return g_k, s
+            alpha = tf.minimum(alpha, limit / tf.maximum(norm(B_g), 1e-30))
+        s = -tf.cast(alpha, B_g.dtype) * B_g
+        if self.safeguard:
+            self._keep(w, s)
+        variables = self._trainable_variables
+        _assign(variables, [a + b for a, b in zip(w, blocks_of(s, variables), strict=True)])
+        self._record(0.0, gradient_norm=norm(g_k), gamma=gamma)
+        return s
 
-    def learn_curvature(self, due: tf.Tensor, s: Blocks, v: Blocks) -> None:
+    def learn_curvature(self, due: tf.Tensor, s: tf.Tensor, v: tf.Tensor) -> None:
         """Lines 17 to 24: add the pair `(s, v + lambda s)` to the history, unless it is refused.
 
         A pair with `s'v <= 0` or a non-finite entry never enters.
         """
-        v = [a + tf.cast(self.regularization, a.dtype) * b for a, b in zip(v, s, strict=True)]
-        s, v = ([tf.reshape(block, [-1]) for block in blocks] for blocks in (s, v))
+        v = v + tf.cast(self.regularization, v.dtype) * s
         sv, ss, vv = dot(s, v), dot(s, s), dot(v, v)
         accepted = due & (sv > 0.0) & tf.math.is_finite(sv) & tf.math.is_finite(vv) & (ss > 0.0)
         tf.cond(accepted, lambda: self._pairs.push(s, v), lambda: tf.no_op())
@@ -239,15 +246,15 @@ class SQGN(keras.optimizers.Optimizer):
             pairs_refused=tf.cast(due & ~accepted, tf.float64),
         )
 
-    def _watch(self, loss: tf.Tensor, w: Blocks, g: Blocks) -> tf.Tensor:
-        """Whether loss and gradient are sound; if so keep the weights, if not forget the curvature.
+    def _watch(self, loss: tf.Tensor, g: tf.Tensor) -> tf.Tensor:
+        """Whether loss and gradient are sound.
 
         The gradient of a mini-batch that the last step did not know tells whether that step was too long: the limit on
         the steps follows it. (The mini-batch that the step was made from always likes it.)
         """
         usual = tf.convert_to_tensor(self._usual_loss)
         first = ~tf.math.is_finite(usual)
-        finite = tf.math.is_finite(loss) & tf.math.is_finite(tf.cast(_norm(g), loss.dtype))
+        finite = tf.math.is_finite(loss) & tf.math.is_finite(tf.cast(norm(g), loss.dtype))
         most = usual + (self.explosion - 1.0) * tf.abs(usual)
         sound = finite & (first | (loss <= most))
         smoothed = tf.where(
@@ -255,8 +262,7 @@ class SQGN(keras.optimizers.Optimizer):
         )
         self._usual_loss.assign(tf.where(finite, smoothed, usual))
         if self.max_step is not None:
-            last_step = [a - b for a, b in zip(w, self._sound, strict=True)]
-            slope = tf.where(first, 0.0, tf.cast(dot(g, last_step), tf.float32))
+            slope = dot(g, tf.convert_to_tensor(self._last_step))
             change = tf.where(slope < 0.0, self.growth, tf.where(slope > 0.0, self.shrinkage, 1.0))
             change = tf.where(sound, change, 0.5)
             limit = tf.convert_to_tensor(self._step_limit)
@@ -264,10 +270,22 @@ class SQGN(keras.optimizers.Optimizer):
             self._step_limit.assign(
                 tf.clip_by_value(limit, self.least_step * self.max_step, self.greatest_step * self.max_step)
             )
-        assign(self._sound, [tf.where(sound | first, a, b) for a, b in zip(w, self._sound, strict=True)])
-        self._pairs.clear(~sound)
         self._record(0.0, rollbacks=tf.where(sound, 0.0, 1.0))
         return sound
+
+    def _keep(self, w: Sequence[tf.Tensor], s: tf.Tensor) -> None:
+        """Keep weights that are sound, and the step made from them."""
+        _assign(self._sound, w)
+        self._last_step.assign(s)
+
+    def _roll_back(self, first: tf.Tensor, w: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Return to the last sound weights (the very first are all there is) and forget the curvature: no step."""
+        start = tf.cond(first, lambda: list(w), lambda: [tf.convert_to_tensor(v) for v in self._sound])
+        no_step = tf.zeros_like(self._last_step)
+        self._keep(start, no_step)
+        _assign(self._trainable_variables, start)
+        self._pairs.clear()
+        return no_step
 
     def _record(self, iterations: float, **values: tf.Tensor) -> None:
         row = [tf.cast(values.get(name, 0.0), tf.float64) for name in DIAGNOSTICS]
@@ -298,5 +316,6 @@ class SQGN(keras.optimizers.Optimizer):
         return {**base, **{name: getattr(self, name) for name in names}}
 
 
-def _norm(a: Blocks) -> tf.Tensor:
-    return tf.sqrt(dot(a, a))
+def _assign(variables: Sequence[keras.Variable], values: Sequence[tf.Tensor]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

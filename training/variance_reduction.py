@@ -15,106 +15,113 @@ them on a `Partition`. Estimators keep their state in the optimizer's variables.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-Blocks = Sequence[tf.Tensor]
+from training.lbfgs import write_row
+
 AddVariable = Callable[..., Any]
 
 
-def assign(variables: Sequence[Any], values: Blocks) -> None:
-    """Assign each value to its variable."""
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-
-
-def _add_to_mean(mean: Sequence[Any], g: Blocks, share: tf.Tensor) -> None:
-    assign(mean, [mu + tf.cast(share, block.dtype) * (block - mu) for mu, block in zip(mean, g, strict=True)])
-
-
 class Plain:
-    """`none`: the mini-batch's own gradient."""
+    """`none`: the mini-batch's own gradient.
+
+    Weights and gradients are vectors (m,). The full gradient is begun, added to by each mini-batch of the training
+    set, and ended.
+    """
 
     stores_batches = False
     fixed_batches = False
 
-    def __init__(self, add: AddVariable, weights: Sequence[Any], batches: int | None) -> None:
+    def __init__(self, add: AddVariable, weights: int, batches: int | None) -> None:
         pass
 
     def full_gradient_due(self, iteration: int, interval: int) -> bool:
         """Whether the full gradient is to be evaluated before this iteration."""
         return False
 
-    def begin_full_gradient(self, weights: Blocks) -> None:
+    def begin_full_gradient(self, w: tf.Tensor) -> None:
         """Start a full gradient at these weights."""
 
-    def add_to_full_gradient(self, batch: tf.Tensor, g: Blocks, share: tf.Tensor) -> None:
-        """Add mini-batch number `batch` with gradient g; `share` is its part of the samples seen so far."""
+    def add_to_full_gradient(self, batch: tf.Tensor, g: tf.Tensor, samples: tf.Tensor) -> None:
+        """Add mini-batch number `batch` of so many samples with gradient g."""
 
-    def second_point(self) -> list[Any] | None:
+    def end_full_gradient(self, samples: tf.Tensor) -> None:
+        """The full gradient is that over so many samples."""
+
+    def second_point(self) -> tf.Tensor | None:
         """The weights at which a second gradient of the mini-batch is wanted, or None."""
         return None
 
     def estimate(
-        self, iteration: tf.Tensor, batch: tf.Tensor, w: Blocks, g: Blocks, g2: Blocks | None, sound: tf.Tensor
-    ) -> Blocks:
-        """Return g_k from the gradients of the mini-batch at w_k and at the second point; keep only what is sound."""
+        self, iteration: tf.Tensor, batch: tf.Tensor, w: tf.Tensor, g: tf.Tensor, g2: tf.Tensor | None
+    ) -> tf.Tensor:
+        """Return g_k from the gradients of the mini-batch at w_k and at the second point."""
         return g
 
 
-class SVRG(Plain):
+class FullGradient(Plain):
+    """What has a full gradient mu."""
+
+    def __init__(self, add: AddVariable, weights: int, batches: int | None) -> None:
+        self.mu = add((weights,), name="full_gradient")
+
+    def begin_full_gradient(self, w: tf.Tensor) -> None:
+        self.mu.assign(tf.zeros_like(self.mu))
+
+    def add_to_full_gradient(self, batch: tf.Tensor, g: tf.Tensor, samples: tf.Tensor) -> None:
+        self.mu.assign_add(tf.cast(samples, g.dtype) * g)
+
+    def end_full_gradient(self, samples: tf.Tensor) -> None:
+        self.mu.assign(self.mu / tf.cast(samples, self.mu.dtype))
+
+
+class SVRG(FullGradient):
     """`svrg`: lines 3 to 8 of Algorithm 1."""
 
-    def __init__(self, add: AddVariable, weights: Sequence[Any], batches: int | None) -> None:
-        self.snapshot = [add(w.shape, name="snapshot") for w in weights]
-        self.mu = [add(w.shape, name="full_gradient") for w in weights]
+    def __init__(self, add: AddVariable, weights: int, batches: int | None) -> None:
+        super().__init__(add, weights, batches)
+        self.snapshot = add((weights,), name="snapshot")
 
     def full_gradient_due(self, iteration: int, interval: int) -> bool:
         return iteration % interval == 0
 
-    def begin_full_gradient(self, weights: Blocks) -> None:
-        assign(self.snapshot, weights)
+    def begin_full_gradient(self, w: tf.Tensor) -> None:
+        super().begin_full_gradient(w)
+        self.snapshot.assign(w)
 
-    def add_to_full_gradient(self, batch: tf.Tensor, g: Blocks, share: tf.Tensor) -> None:
-        _add_to_mean(self.mu, g, share)
-
-    def second_point(self) -> list[Any] | None:
-        return self.snapshot
+    def second_point(self) -> tf.Tensor | None:
+        return tf.convert_to_tensor(self.snapshot)
 
     def estimate(
-        self, iteration: tf.Tensor, batch: tf.Tensor, w: Blocks, g: Blocks, g2: Blocks | None, sound: tf.Tensor
-    ) -> Blocks:
-        assert g2 is not None
-        return [a - b + mu for a, b, mu in zip(g, g2, self.mu, strict=True)]
+        self, iteration: tf.Tensor, batch: tf.Tensor, w: tf.Tensor, g: tf.Tensor, g2: tf.Tensor | None
+    ) -> tf.Tensor:
+        return g - g2 + self.mu
 
 
-class Cached(Plain):
+class Cached(FullGradient):
     """`cached`: SVRG whose snapshot gradients are kept from the full pass over the same partition."""
 
     stores_batches = True
 
-    def __init__(self, add: AddVariable, weights: Sequence[Any], batches: int | None) -> None:
-        self.table = [add((batches, *w.shape), name="batch_gradients") for w in weights]
-        self.mu = [add(w.shape, name="full_gradient") for w in weights]
+    def __init__(self, add: AddVariable, weights: int, batches: int | None) -> None:
+        super().__init__(add, weights, batches)
+        self.table = add((batches, weights), name="batch_gradients")
 
     def full_gradient_due(self, iteration: int, interval: int) -> bool:
         return iteration % interval == 0
 
-    def add_to_full_gradient(self, batch: tf.Tensor, g: Blocks, share: tf.Tensor) -> None:
-        _add_to_mean(self.mu, g, share)
-        self._store(batch, g)
+    def add_to_full_gradient(self, batch: tf.Tensor, g: tf.Tensor, samples: tf.Tensor) -> None:
+        super().add_to_full_gradient(batch, g, samples)
+        write_row(self.table, batch, g)
 
     def estimate(
-        self, iteration: tf.Tensor, batch: tf.Tensor, w: Blocks, g: Blocks, g2: Blocks | None, sound: tf.Tensor
-    ) -> Blocks:
-        return [a - rows.value[batch] + mu for a, rows, mu in zip(g, self.table, self.mu, strict=True)]
-
-    def _store(self, batch: tf.Tensor, g: Blocks) -> None:
-        for rows, block in zip(self.table, g, strict=True):
-            rows.value.scatter_update(tf.IndexedSlices(block[None], batch[None]))
+        self, iteration: tf.Tensor, batch: tf.Tensor, w: tf.Tensor, g: tf.Tensor, g2: tf.Tensor | None
+    ) -> tf.Tensor:
+        return g - tf.convert_to_tensor(self.table)[batch] + self.mu
 
 
 class SAGA(Cached):
@@ -126,14 +133,12 @@ class SAGA(Cached):
         return iteration == 0
 
     def estimate(
-        self, iteration: tf.Tensor, batch: tf.Tensor, w: Blocks, g: Blocks, g2: Blocks | None, sound: tf.Tensor
-    ) -> Blocks:
-        g = [tf.where(sound, a, rows.value[batch]) for a, rows in zip(g, self.table, strict=True)]
-        changes = [a - rows.value[batch] for a, rows in zip(g, self.table, strict=True)]
-        g_k = [change + mu for change, mu in zip(changes, self.mu, strict=True)]
-        batches = self.table[0].shape[0]
-        assign(self.mu, [mu + change / batches for mu, change in zip(self.mu, changes, strict=True)])
-        self._store(batch, g)
+        self, iteration: tf.Tensor, batch: tf.Tensor, w: tf.Tensor, g: tf.Tensor, g2: tf.Tensor | None
+    ) -> tf.Tensor:
+        change = g - tf.convert_to_tensor(self.table)[batch]
+        g_k = change + self.mu
+        self.mu.assign_add(change / self.table.shape[0])
+        write_row(self.table, batch, g)
         return g_k
 
 
@@ -142,21 +147,20 @@ class STORM(Plain):
 
     decay = 0.1
 
-    def __init__(self, add: AddVariable, weights: Sequence[Any], batches: int | None) -> None:
-        self.previous = [add(w.shape, name="previous_weights") for w in weights]
-        self.average = [add(w.shape, name="gradient_average") for w in weights]
+    def __init__(self, add: AddVariable, weights: int, batches: int | None) -> None:
+        self.previous = add((weights,), name="previous_weights")
+        self.average = add((weights,), name="gradient_average")
 
-    def second_point(self) -> list[Any] | None:
-        return self.previous
+    def second_point(self) -> tf.Tensor | None:
+        return tf.convert_to_tensor(self.previous)
 
     def estimate(
-        self, iteration: tf.Tensor, batch: tf.Tensor, w: Blocks, g: Blocks, g2: Blocks | None, sound: tf.Tensor
-    ) -> Blocks:
-        assert g2 is not None
+        self, iteration: tf.Tensor, batch: tf.Tensor, w: tf.Tensor, g: tf.Tensor, g2: tf.Tensor | None
+    ) -> tf.Tensor:
         keep = tf.where(iteration == 0, 0.0, 1.0 - self.decay)
-        g_k = [a + tf.cast(keep, a.dtype) * (average - b) for a, b, average in zip(g, g2, self.average, strict=True)]
-        assign(self.previous, [tf.where(sound, a, b) for a, b in zip(w, self.previous, strict=True)])
-        assign(self.average, [tf.where(sound, a, b) for a, b in zip(g_k, self.average, strict=True)])
+        g_k = g + tf.cast(keep, g.dtype) * (self.average - g2)
+        self.previous.assign(w)
+        self.average.assign(g_k)
         return g_k
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,35 +14,13 @@ SPLITS = np.cumsum(SIZES)[:-1]
 
 
 def add(shape, dtype="float64", name=""):
-    return _Variable(tf.Variable(tf.zeros(shape, dtype)))
-
-
-class _Variable:
-    """The part of a Keras variable that the history uses."""
-
-    def __init__(self, value):
-        self.value = value
-        self.assign = value.assign
-        self.assign_add = value.assign_add
-
-    def __tf_tensor__(self, dtype=None, name=None):
-        return tf.convert_to_tensor(self.value)
-
-    def __mod__(self, other):
-        return self.value % other
-
-    def __radd__(self, other):
-        return other + self.value
+    return keras.Variable(np.zeros(shape), dtype=dtype)
 
 
 def quadratic(seed=0):
     rng = np.random.default_rng(seed)
     A = rng.normal(size=(15, 15))
     return A @ A.T + np.diag(10.0 ** rng.uniform(-2, 2, 15)), rng
-
-
-def blocks(vector):
-    return [tf.constant(b) for b in np.split(vector, SPLITS)]
 
 
 def dense_inverse(pairs, D):
@@ -91,12 +70,11 @@ def test_direction_equals_the_dense_inverse_and_the_two_loops(count, scaling, ex
     for _ in range(count):
         s = rng.normal(size=15)
         pairs = [*pairs, (s, G @ s)][-4:]
-        history.push(blocks(s), blocks(G @ s))
+        history.push(tf.constant(s), tf.constant(G @ s))
         g = rng.normal(size=15) * np.arange(1, 16)
         gradients.append(g)
-        d, gamma = inverse_times(blocks(g))
+        d, gamma = inverse_times(tf.constant(g))
     D = expected(pairs, gradients)
-    d = np.concatenate(d)
     np.testing.assert_allclose(d, dense_inverse(pairs, D) @ g, rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(d, two_loops(pairs, D, g), rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(gamma, g @ (D * g) / (g @ g))
@@ -104,31 +82,22 @@ def test_direction_equals_the_dense_inverse_and_the_two_loops(count, scaling, ex
 
 def test_without_pairs_the_direction_is_the_scaled_gradient():
     g = np.arange(15.0)
-    d, gamma = History(add, SIZES, 4, "common").inverse_times(blocks(g))
-    np.testing.assert_array_equal(np.concatenate(d), g)
+    d, gamma = History(add, SIZES, 4, "common").inverse_times(tf.constant(g))
+    np.testing.assert_array_equal(d, g)
     np.testing.assert_array_equal(gamma, 1.0)
-    d, _ = History(add, SIZES, 4, "gradient").inverse_times(blocks(g))
-    np.testing.assert_allclose(np.concatenate(d), from_gradients([], [g]) * g)
+    d, _ = History(add, SIZES, 4, "gradient").inverse_times(tf.constant(g))
+    np.testing.assert_allclose(d, from_gradients([], [g]) * g)
 
 
 def test_idle_weights_and_variables_do_not_run_away():
     """Nor are they thrown about by rounding: a gradient of 1e-18 is no gradient."""
     g = np.concatenate([[0.0, *np.ones(6)], np.full(3, 1e-18), np.ones(5)])
     history = History(add, SIZES, 4, "gradient")
-    d, _ = history.inverse_times(blocks(g))
-    scaling = [np.asarray(history.initial.times(tf.ones(size, tf.float64), i)) for i, size in enumerate(SIZES)]
+    d, _ = history.inverse_times(tf.constant(g))
+    scaling = np.split(history.initial.times(tf.ones(15, tf.float64)), SPLITS)
     assert scaling[0][0] <= 10.9 * scaling[0][1]
     assert np.all(scaling[1] <= 1.2e4 * scaling[0][1])
-    assert np.all(np.abs(d[1]) < 1e-12)
-
-
-def test_an_unsound_gradient_is_not_learned_from():
-    g = np.arange(1.0, 16.0)
-    history = History(add, SIZES, 4, "gradient")
-    history.inverse_times(blocks(g))
-    history.inverse_times(blocks(np.full(15, np.nan)), False)
-    d, _ = history.inverse_times(blocks(g))
-    np.testing.assert_allclose(np.concatenate(d), from_gradients([], [g]) * g)
+    assert np.all(np.abs(d[7:10]) < 1e-12)
 
 
 def test_a_cleared_history_forgets():
@@ -136,15 +105,15 @@ def test_a_cleared_history_forgets():
     history = History(add, SIZES, 4, "common")
     for _ in range(6):
         s = rng.normal(size=15)
-        history.push(blocks(s), blocks(G @ s))
-        history.inverse_times(blocks(s))
-    history.clear(tf.constant(True))
+        history.push(tf.constant(s), tf.constant(G @ s))
+        history.inverse_times(tf.constant(s))
+    history.clear()
     g = rng.normal(size=15)
-    np.testing.assert_array_equal(np.concatenate(history.inverse_times(blocks(g))[0]), g)
+    np.testing.assert_array_equal(history.inverse_times(tf.constant(g))[0], g)
     s = rng.normal(size=15)
-    history.push(blocks(s), blocks(G @ s))
+    history.push(tf.constant(s), tf.constant(G @ s))
     D = common([(s, G @ s)], [])
-    d = np.concatenate(history.inverse_times(blocks(g))[0])
+    d = history.inverse_times(tf.constant(g))[0]
     np.testing.assert_allclose(d, dense_inverse([(s, G @ s)], D) @ g, rtol=1e-10)
 
 
@@ -154,6 +123,6 @@ def test_newton_step_solves_a_quadratic_once_the_history_spans_it():
     history = History(add, SIZES, 15, "common")
     values, vectors = np.linalg.eigh(G)
     for i in range(15):
-        history.push(blocks(vectors[:, i]), blocks(values[i] * vectors[:, i]))
-        d, _ = history.inverse_times(blocks(G @ np.ones(15)))
-    np.testing.assert_allclose(np.concatenate(d), np.ones(15), rtol=1e-8)
+        history.push(tf.constant(vectors[:, i]), tf.constant(values[i] * vectors[:, i]))
+        d, _ = history.inverse_times(tf.constant(G @ np.ones(15)))
+    np.testing.assert_allclose(d, np.ones(15), rtol=1e-8)
