@@ -220,5 +220,8 @@ class Partition:
         dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
         dataset = dataset.map(self.read, num_parallel_calls=1, deterministic=True)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(1)
+        options = tf.data.Options()
+        options.autotune.enabled = False  # its thread sleeps on for up to the iterator's age when that is closed
+        dataset = dataset.with_options(options)
         dataset.partition = self
         return dataset
