@@ -97,7 +97,7 @@ def optimizer(
 def stability(
     data: Annotated[Path, typer.Option(help="Folder of the MNIST files.")],
     output: Annotated[Path, typer.Option(help="JSON file of the results; an interrupted benchmark is continued.")],
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of each training.")] = 1,
+    epochs: Annotated[int, typer.Option(min=1, help="The most epochs; a training ends when it is past half way.")] = 5,
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions, with seeds 0, 1, ...")] = 100,
     only: Annotated[list[str] | None, typer.Option(help="Such as 'svrg 0.01'; all of them if none.")] = None,
 ) -> None:
@@ -107,11 +107,12 @@ def stability(
     from training.problems import mnist_problem
     from training.problems import stability as stability_of
 
-    results = compare(stability_of(mnist_problem(data)), range(seeds), epochs, output, only or (), rounds=0)
-    table = Table("", "trainings", "diverged", "stuck", "lowest accuracy", "roll-backs")
-    for contender, row in failures(results, chance=0.1).items():
+    problem = stability_of(mnist_problem(data))
+    results = compare(problem, range(seeds), epochs, output, only or (), rounds=0)
+    table = Table("", "trainings", "diverged", "stuck", "lowest accuracy", "most epochs", "roll-backs")
+    for contender, row in failures(results, problem.enough or 0.0).items():
         table.add_row(
             contender, str(row["repetitions"]), str(row["diverged"]), str(row["stuck"]),
-            f"{row['lowest_score']:.3f}", f"{row['rollbacks']:.0f}",
+            f"{row['lowest_score']:.3f}", str(row["most_epochs"]), f"{row['rollbacks']:.0f}",
         )  # fmt: skip
     Console().print(table)

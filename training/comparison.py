@@ -22,6 +22,7 @@ import tensorflow as tf
 from training.problems import Problem
 from training.runs import RunError, write_whole
 from training.sqgn import SQGN
+from training.variance_reduction import Partition
 
 PRODUCT = 5.0 / 3.0
 
@@ -54,12 +55,45 @@ class _Stopwatch(keras.callbacks.Callback):
         self.seconds.append(self.last - self.begun)
 
 
-def repeat(problem: Problem, contender: str, seed: int, epochs: int, verbose: int = 0) -> dict[str, Any]:
-    """Train one contender from one seed; returns its curve."""
-    optimizer = problem.contenders[contender]()
-    model = problem.build(optimizer, seed)
-    partition = problem.partition(seed)
+class Contender:
+    """A contender's model and optimizer: traced once, and started anew from each seed."""
+
+    def __init__(self, problem: Problem, name: str) -> None:
+        self.problem = problem
+        self.name = name
+        self.model = problem.build(problem.contenders[name](), 0)
+        if isinstance(self.model.optimizer, SQGN):
+            self.model.optimizer.batches_per_epoch = len(problem.partition(0))
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.unused_state = [np.array(v) for v in self.model.optimizer.variables]
+
+    def start(self, seed: int) -> Partition:
+        """Give the model the seed's initial weights and the optimizer its initial state; returns the mini-batches."""
+        self.model.set_weights(self.problem.build(self.problem.contenders[self.name](), seed).get_weights())
+        for variable, value in zip(self.model.optimizer.variables, self.unused_state, strict=True):
+            variable.assign(value)
+        return self.problem.partition(seed)
+
+
+class _UntilScore(keras.callbacks.Callback):
+    """Ends a training after the first epoch that reaches a score."""
+
+    def __init__(self, name: str, enough: float) -> None:
+        super().__init__()
+        self.name = name
+        self.enough = enough
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.model.stop_training = bool(logs and logs[self.name] >= self.enough)
+
+
+def repeat(contender: Contender, seed: int, epochs: int, verbose: int = 0) -> dict[str, Any]:
+    """Train a contender from one seed; returns its curve."""
+    problem, model = contender.problem, contender.model
+    partition = contender.start(seed)
     validation, callbacks = problem.validation()
+    if problem.enough is not None:
+        callbacks = [*callbacks, _UntilScore(problem.score, problem.enough)]
     watch = _Stopwatch()
     history = model.fit(
         partition.dataset(model.optimizer),
@@ -72,44 +106,41 @@ def repeat(problem: Problem, contender: str, seed: int, epochs: int, verbose: in
     batches = len(partition)
     work = gradients_per_iteration(model.optimizer, batches)
     return {
-        "contender": contender,
+        "contender": contender.name,
         "seed": seed,
         "loss": [loss if np.isfinite(loss) else None for loss in history["val_loss"]],
         "score": [score if np.isfinite(score) else None for score in history[problem.score]],
         "seconds": np.cumsum(watch.seconds).tolist(),
-        "gradients": (work * batches * np.arange(1, epochs + 1)).tolist(),
+        "gradients": (work * batches * np.arange(1, len(watch.seconds) + 1)).tolist(),
         "gradients_per_iteration": work,
         "rollbacks": float(sum(history.get("rollbacks", [0.0]))),
     }
 
 
-def cost(problem: Problem, rounds: int, names: Sequence[str]) -> dict[str, Any]:
+def cost(contenders: Sequence[Contender], rounds: int) -> dict[str, Any]:
     """Seconds of an iteration of each contender, in all and by parts, each of `rounds` epochs.
 
     The contenders take turns, an epoch each, so that whatever else the machine does slows them alike. An epoch's first
     full gradient counts; tracing, in a first round that is left out, does not.
     """
-    trainings = {}
-    for name in names:
-        model = problem.build(problem.contenders[name](), 0)
-        partition = problem.partition(0)
-        trainings[name] = model, partition.dataset(model.optimizer), len(partition)
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    parts: dict[str, dict[str, list[float]]] = {name: {} for name in names}
+    partitions = [contender.start(0) for contender in contenders]
+    seconds: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    parts: dict[str, dict[str, list[float]]] = {contender.name: {} for contender in contenders}
     for turn in range(rounds + 1):
-        for name, (model, batches, count) in trainings.items():
+        for contender, partition in zip(contenders, partitions, strict=True):
             watch = _Stopwatch()
-            logs = model.fit(batches, shuffle=False, verbose=0, callbacks=[watch]).history
+            batches = partition.dataset(contender.model.optimizer)
+            logs = contender.model.fit(batches, shuffle=False, verbose=0, callbacks=[watch]).history
             if turn:
-                seconds[name].append(watch.seconds[0] / count)
+                seconds[contender.name].append(watch.seconds[0] / len(partition))
                 for part in (key for key in logs if key.startswith("seconds_")):
-                    parts[name].setdefault(part, []).append(logs[part][0] / count)
+                    parts[contender.name].setdefault(part, []).append(logs[part][0] / len(partition))
     return {
-        name: {
-            "seconds_per_iteration": seconds[name],
-            "parts": {part: float(np.median(values)) for part, values in parts[name].items()},
+        contender.name: {
+            "seconds_per_iteration": seconds[contender.name],
+            "parts": {part: float(np.median(values)) for part, values in parts[contender.name].items()},
         }
-        for name in names
+        for contender in contenders
     }
 
 
@@ -137,19 +168,20 @@ def compare(
             raise RunError(f"{output} holds another comparison: choose another file")
         results = before
     output.parent.mkdir(parents=True, exist_ok=True)
-    if rounds and not set(names) <= set(results.get("cost", {})):
-        results["cost"] = cost(problem, rounds, list(dict.fromkeys([*results.get("cost", {}), *names])))
-        write_whole(output, json.dumps(results, indent=1) + "\n")
+    timed = list(dict.fromkeys([*results.get("cost", {}), *names]))
+    measured = set(names) <= set(results.get("cost", {}))
     done = {(row["contender"], row["seed"]) for row in results["repetitions"]}
-    for seed in seeds:
-        for name in names:
-            if (name, seed) in done:
-                continue
-            keras.backend.clear_session()
-            row = repeat(problem, name, seed, epochs)
-            results["repetitions"].append(row)
-            write_whole(output, json.dumps(results, indent=1) + "\n")
-            progress(f"{name}, seed {seed}: loss {row['loss'][-1]}, {problem.score} {row['score'][-1]}")
+    missing = [(seed, name) for seed in seeds for name in names if (name, seed) not in done]
+    wanted = {name for _, name in missing} | (set(timed) if rounds and not measured else set())
+    contenders = {name: Contender(problem, name) for name in timed if name in wanted}
+    if rounds and not measured:
+        results["cost"] = cost([contenders[name] for name in timed], rounds)
+        write_whole(output, json.dumps(results, indent=1) + "\n")
+    for seed, name in missing:
+        row = repeat(contenders[name], seed, epochs)
+        results["repetitions"].append(row)
+        write_whole(output, json.dumps(results, indent=1) + "\n")
+        progress(f"{name}, seed {seed}: loss {row['loss'][-1]}, {problem.score} {row['score'][-1]}")
     return results
 
 
@@ -190,17 +222,15 @@ def summary(results: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     }
 
 
-def failures(results: Mapping[str, Any], chance: float) -> dict[str, dict[str, float]]:
-    """Per contender: how many of its trainings diverged (a loss that is not finite) or got stuck.
-
-    Stuck is what ends with a score below half way from `chance` to 1.
-    """
+def failures(results: Mapping[str, Any], enough: float) -> dict[str, dict[str, float]]:
+    """Per contender: how many of its trainings diverged (a loss that is not finite) or got stuck below a score."""
     return {
         name: {
             "repetitions": len(group),
             "diverged": sum(None in row["loss"] for row in group),
-            "stuck": int(np.sum(~(_last(group, "score") >= 0.5 * (1.0 + chance)))),
+            "stuck": int(np.sum(~(_last(group, "score") >= enough))),
             "lowest_score": float(np.nanmin(_last(group, "score"))),
+            "most_epochs": max(len(row["loss"]) for row in group),
             "rollbacks": sum(row["rollbacks"] for row in group),
         }
         for name, group in _by_contender(results).items()

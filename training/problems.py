@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from data_gen.survey import Survey
 from models.mnist import mnist_network
@@ -27,7 +28,8 @@ class Problem:
 
     `build(optimizer, seed)` returns a compiled model, `partition(seed)` its mini-batches and `validation` the keyword
     arguments and callbacks that put `val_loss` and `score` into the logs. `contenders` are optimizers by name; the
-    paper's is run with "cached", which gives the iterates of "svrg" for one gradient less.
+    paper's is run with "cached", which gives the iterates of "svrg" for one gradient less. A training ends early with
+    the first epoch whose score is `enough`, if that is given.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Problem:
     validation: Callable[[], tuple[dict[str, Any], list[keras.callbacks.Callback]]]
     score: str
     contenders: Mapping[str, Callable[[], keras.optimizers.Optimizer]]
+    enough: float | None = None
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -67,7 +70,8 @@ def mnist_problem(data: Path, batch_size: int = 1000, raw_pixels: bool = False) 
     def labels(name: str) -> np.ndarray:
         return read_idx(data / f"{name}-labels-idx1-ubyte").astype(np.int64)
 
-    train, test = ((images(name), labels(name)) for name in ("train", "t10k"))
+    train = tf.constant(images("train")), tf.constant(labels("train"))
+    test = images("t10k"), labels("t10k")
 
     def build(optimizer: keras.optimizers.Optimizer, seed: int) -> keras.Model:
         model = mnist_network(SecondOrderModel, seed)
@@ -112,10 +116,13 @@ def tomography_problem(survey: Survey, architecture: str, batch_size: int, micro
 
 
 def stability(problem: Problem) -> Problem:
-    """The problem with SQGN at learning rates 0.1 and 0.01 and each kind of variance reduction for contenders."""
+    """The problem with SQGN at learning rates 0.1 and 0.01 and each kind of variance reduction for contenders.
+
+    A training of ten classes that is past half way from chance, 10 %, is not stuck, and need not go on.
+    """
 
     def optimizer(kind: str, rate: float) -> Callable[[], keras.optimizers.Optimizer]:
         return lambda: SQGN(learning_rate=rate, variance_reduction=kind)
 
     contenders = {f"{kind} {rate:g}": optimizer(kind, rate) for kind in ESTIMATORS for rate in (0.1, 0.01)}
-    return replace(problem, name=f"{problem.name} stability", contenders=contenders)
+    return replace(problem, name=f"{problem.name} stability", contenders=contenders, enough=0.55)

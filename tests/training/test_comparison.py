@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from training.comparison import compare, failures, gradients_per_iteration, summary
+from training.comparison import Contender, compare, failures, gradients_per_iteration, repeat, summary
 from training.problems import mnist_problem, read_idx, stability
 from training.runs import RunError
 from training.sqgn import SQGN
@@ -60,14 +61,35 @@ def test_all_contenders_are_compared_and_continued(digits, tmp_path):
 def test_stability_counts_what_diverged_and_what_got_stuck(digits, tmp_path):
     problem = stability(mnist_problem(digits, batch_size=50))
     assert len(problem.contenders) == 10
-    results = compare(problem, range(2), 1, tmp_path / "stability.json", only=["none 0.1"], rounds=0)
-    found = failures(results, chance=0.1)["none 0.1"]
+    file = tmp_path / "stability.json"
+    results = compare(problem, range(2), 2, file, only=["none 0.1"], rounds=0)
+    found = failures(results, 0.55)["none 0.1"]
     assert (found["repetitions"], found["diverged"]) == (2, 0)
+    assert found["most_epochs"] == 2
+    for row in results["repetitions"]:
+        assert len(row["loss"]) == len(row["gradients"]) == (1 if row["score"][0] >= 0.55 else 2)
     results["repetitions"][0].update(loss=[None], score=[0.1])
-    found = failures(results, chance=0.1)["none 0.1"]
+    found = failures(results, 0.55)["none 0.1"]
     assert (found["diverged"], found["stuck"] >= 1) == (1, True)
     with pytest.raises(RunError, match="unknown contender"):
-        compare(problem, range(1), 1, tmp_path / "stability.json", only=["none 0.2"], rounds=0)
+        compare(problem, range(1), 2, file, only=["none 0.2"], rounds=0)
+
+
+def test_a_training_ends_with_the_first_epoch_that_is_enough(digits):
+    problem = replace(mnist_problem(digits, batch_size=50), enough=0.0)
+    assert len(repeat(Contender(problem, "sqgn"), 0, 3)["loss"]) == 1
+
+
+@pytest.mark.parametrize("name", ["adam", "sqgn", "saga 0.1", "storm 0.1"])
+def test_a_contender_starts_anew_from_each_seed(digits, name):
+    """Its second training is as that of one that never trained before: nothing is left of the first."""
+    problem = mnist_problem(digits, batch_size=50)
+    problem = replace(problem, contenders={**problem.contenders, **stability(problem).contenders})
+    used = Contender(problem, name)
+    first = repeat(used, 0, 2)
+    second, fresh = repeat(used, 1, 2), repeat(Contender(problem, name), 1, 2)
+    assert second["loss"] == pytest.approx(fresh["loss"], rel=1e-4)
+    assert first["loss"] != pytest.approx(fresh["loss"], rel=1e-3)
 
 
 def test_gradients_are_counted_as_algorithm_1_spends_them():

@@ -231,6 +231,8 @@ def test_one_broken_mini_batch_does_no_lasting_harm(float64, variance_reduction,
             np.testing.assert_array_equal(s, 0.0)
         optimizer.learn_curvature(tf.constant(True), s, s)
         assert np.all(np.isfinite(flat(model.trainable_variables)))
+    lasting = [v for v in optimizer.variables if v.name not in ("usual_loss", "diagnostics")]
+    assert all(np.all(np.isfinite(v)) for v in lasting)
     assert optimizer.report()["rollbacks"] == 1
     assert np.abs(flat(model.trainable_variables) - start).max() > 1e-3
 
