@@ -116,3 +116,39 @@ def stability(
             f"{row['lowest_score']:.3f}", str(row["most_epochs"]), f"{row['rollbacks']:.0f}",
         )  # fmt: skip
     Console().print(table)
+
+
+@benchmark.command()
+def memory(
+    data: Annotated[Path, typer.Option(help="Folder of a survey.")],
+    output: Annotated[Path, typer.Option(help="JSON file of the results.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of each training.")] = 2,
+    only: Annotated[list[str] | None, typer.Option(help="adam, sqgn-reference or sqgn; all of them if none.")] = None,
+) -> None:
+    """Peak memory of a training with Adam, with SQGN as in the paper and with SQGN's defaults, by processes."""
+    load_tensorflow()
+    import json
+
+    from data_gen.survey import Survey
+    from tomo.presets import preset_for
+    from training.comparison import machine
+    from training.memory import peak_memory
+    from training.runs import write_whole
+
+    survey = Survey.open(data)
+    name = preset_for(survey.specification.acquisition)
+    preset = PRESETS[name]
+    contenders = only or ("adam", "sqgn-reference", "sqgn")
+    peaks = peak_memory(data, contenders, name, preset.batch_size, preset.micro_batch, epochs)
+    results = {
+        "problem": f"tomography, {name}",
+        "training_models": len(survey.train),
+        "batch_size": preset.batch_size,
+        "micro_batch": preset.micro_batch,
+        "epochs": epochs,
+        "machine": machine(),
+        "peak_bytes": peaks,
+    }
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(output, json.dumps(results, indent=1) + "\n")
+    print(f"Results are in {output}")

@@ -1,7 +1,7 @@
 """L-BFGS directions from a history of curvature pairs, in five passes over it.
 
-With an initial inverse Hessian `D = gamma P`, P diagonal, the inverse Hessian after the pairs `(s_i, v_i)`, oldest
-first, is (Byrd, Nocedal and Schnabel 1994, equation 3.1, with D for gamma I, and factored)
+With a diagonal initial inverse Hessian D, the inverse Hessian after the pairs `(s_i, v_i)`, oldest first, is (Byrd,
+Nocedal and Schnabel 1994, equation 3.1, with D for gamma I, and factored)
 
     B = (I - S' R^-T V) D (I - V' R^-1 S) + S' R^-T E R^-1 S
 
@@ -33,23 +33,23 @@ class CommonScaling:
     def learn(self, g: tf.Tensor) -> None:
         """Take a gradient (m,) into account."""
 
-    def times(self, vector: tf.Tensor) -> tf.Tensor:
-        """P times a vector (m,)."""
-        return vector
-
     def gamma(self, sv: tf.Tensor, vv: tf.Tensor, used: tf.Tensor) -> tf.Tensor:
-        """The factor of P, from `s_i'v_i`, `v_i'v_i` and 1.0 where there is a pair, all float64 (L,)."""
+        """The mean of D's diagonal, from `s_i'v_i`, `v_i'v_i` and 1.0 where there is a pair, all float64 (L,)."""
         count = tf.reduce_sum(used)
         ratio = tf.reduce_sum(used * tf.math.divide_no_nan(sv, vv)) / tf.maximum(count, 1.0)
         return tf.where(count > 0, ratio, tf.ones_like(ratio))
 
+    def times(self, vector: tf.Tensor, gamma: tf.Tensor) -> tf.Tensor:
+        """D times a vector (m,)."""
+        return tf.cast(gamma, vector.dtype) * vector
+
 
 class GradientScaling(CommonScaling):
-    """The initial inverse Hessian `P = scale / sqrt(u + floor mean(u))`, u the running mean square of the gradient.
+    """The initial inverse Hessian `D = scale / sqrt(u + floor mean(u))`, u the running mean square of the gradient.
 
     The mean is over a variable's weights, plus `idle` times that over all: a weight that was idle so far has at most
     `1 / sqrt(floor)` times its variable's typical scaling, and a variable that was idle as a whole does not run away
-    either. P is renewed in each of the first `interval` iterations, and then every `interval` iterations.
+    either. D is renewed in each of the first `interval` iterations, and then every `interval` iterations.
     """
 
     scale = 0.1
@@ -62,6 +62,7 @@ class GradientScaling(CommonScaling):
         self.sizes = list(sizes)
         self.mean_square = add((sum(sizes),), name="mean_square")
         self.diagonal = add((sum(sizes),), name="diagonal")
+        self.mean = add((), dtype="float64", name="mean_diagonal")
         self.seen = add((), dtype="int64", name="gradients_seen")
 
     def learn(self, g: tf.Tensor) -> None:
@@ -77,14 +78,16 @@ class GradientScaling(CommonScaling):
     def _renew(self, u: tf.Tensor) -> tf.Operation:
         whole = tf.reduce_mean(u)
         floored = [part + self.floor * (tf.reduce_mean(part) + self.idle * whole) for part in tf.split(u, self.sizes)]
-        self.diagonal.assign(self.scale * tf.math.divide_no_nan(1.0, tf.sqrt(tf.concat(floored, 0))))
+        diagonal = self.scale * tf.math.divide_no_nan(1.0, tf.sqrt(tf.concat(floored, 0)))
+        self.diagonal.assign(diagonal)
+        self.mean.assign(tf.cast(tf.reduce_mean(diagonal), tf.float64))
         return tf.no_op()
 
-    def times(self, vector: tf.Tensor) -> tf.Tensor:
-        return vector * self.diagonal
-
     def gamma(self, sv: tf.Tensor, vv: tf.Tensor, used: tf.Tensor) -> tf.Tensor:
-        return tf.ones((), tf.float64)
+        return tf.convert_to_tensor(self.mean)
+
+    def times(self, vector: tf.Tensor, gamma: tf.Tensor) -> tf.Tensor:
+        return vector * self.diagonal
 
 
 SCALINGS = {"common": CommonScaling, "gradient": GradientScaling}
@@ -111,17 +114,17 @@ class History:
         """Forget all pairs."""
         self.written.assign(tf.zeros_like(self.written))
 
-    def push(self, s: tf.Tensor, v: tf.Tensor) -> tf.Operation:
-        """Add a pair of vectors (m,), in place of the oldest one when the history is full."""
+    def push(self, s: tf.Tensor, v: tf.Tensor, vv: tf.Tensor) -> tf.Operation:
+        """Add a pair of vectors (m,), with `v'v`, in place of the oldest one when the history is full."""
         slot = self.written % self.length
         write_row(self.steps, slot, s)
         write_row(self.products, slot, v)
-        write_row(self.squares, slot, dot(v, v))
+        write_row(self.squares, slot, vv)
         self.written.assign_add(1)
         return tf.no_op()
 
     def inverse_times(self, g: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return `B g` (m,) and `g'Dg / g'g`; P learns from g. Without pairs B is D."""
+        """Return `B g` (m,) and the mean of D's diagonal; D learns from g. Without pairs B is D."""
         L = self.length
         self.initial.learn(g)
         written = tf.convert_to_tensor(self.written)
@@ -140,10 +143,10 @@ class History:
 
         Sg = tf.gather(_rows_times(S, g), order) * used
         b = tf.linalg.triangular_solve(R, Sg[:, None], lower=False)[:, 0]
-        r = self.initial.times(g - _combination(V, tf.gather(b, slots))) * tf.cast(gamma, g.dtype)
+        r = self.initial.times(g - _combination(V, tf.gather(b, slots)), gamma)
         Vr = tf.gather(_rows_times(V, r), order) * used
         a = tf.linalg.triangular_solve(R, (E * b - Vr)[:, None], lower=False, adjoint=True)[:, 0]
-        return r + _combination(S, tf.gather(a, slots)), gamma * _mean_scaling(self.initial, g)
+        return r + _combination(S, tf.gather(a, slots)), gamma
 
 
 def write_row(matrix: Any, number: tf.Tensor, row: tf.Tensor) -> None:
@@ -165,10 +168,6 @@ def dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 def norm(a: tf.Tensor) -> tf.Tensor:
     """The Euclidean norm of a vector, float64."""
     return tf.sqrt(dot(a, a))
-
-
-def _mean_scaling(initial: CommonScaling, g: tf.Tensor) -> tf.Tensor:
-    return tf.math.divide_no_nan(dot(g, initial.times(g)), dot(g, g))
 
 
 def _rows_times(rows: tf.Tensor, vector: tf.Tensor) -> tf.Tensor:

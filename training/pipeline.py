@@ -12,7 +12,7 @@ from models.tomography import Conditioning
 from training.augmentation import Augmentation, augment
 from training.variance_reduction import Partition
 
-IN_MEMORY = 2e9
+IN_MEMORY = 1e9
 """Gathers of fewer bytes than this are kept in memory; larger ones are read from the shards batch by batch."""
 
 

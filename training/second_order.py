@@ -173,8 +173,10 @@ class SecondOrderModel(keras.Model):
 
     def _product(self, x: Any, y: Any, s: tf.Tensor) -> tf.Tensor:
         """Gauss-Newton product (m,) at the current weights over T_k, the first samples of the shuffled S_k."""
-        count = tf.cast(tf.math.ceil(self.optimizer.curvature_fraction * tf.cast(tf.shape(y)[0], tf.float64)), tf.int32)
-        x, y = keras.tree.map_structure(lambda a: a[:count], (x, y))
+        fraction = self.optimizer.curvature_fraction
+        if fraction < 1.0:
+            count = tf.cast(tf.math.ceil(fraction * tf.cast(tf.shape(y)[0], tf.float64)), tf.int32)
+            x, y = keras.tree.map_structure(lambda a: a[:count], (x, y))
         weights = [tf.convert_to_tensor(v) for v in self.trainable_variables]
 
         def part(x: Any, y: Any) -> tuple[tf.Tensor, list[tf.Tensor]]:
@@ -199,7 +201,7 @@ class SecondOrderModel(keras.Model):
         """Note the seconds of each part, and give the layers' random generators their next state."""
         clock = [_first(strategy, time) for time in clock]
         spans = dict(zip(DIAGNOSTICS[6:], (b - a for a, b in pairwise(clock)), strict=True))
-        self.optimizer._record(0.0, **spans)
+        self.optimizer._record(**spans)
         for variable in self.non_trainable_variables:
             if variable.name == "seed_generator_state":
                 variable.assign_add([0, 1])
@@ -280,7 +282,7 @@ class _Iterations(keras.callbacks.Callback):
         if self.interval and optimizer._estimator.full_gradient_due(self.k, self.interval):
             started = time.perf_counter()
             self.model.evaluate_full_gradient(self.dataset)
-            optimizer._record(0.0, seconds_snapshot=tf.constant(time.perf_counter() - started, tf.float64))
+            optimizer._record(seconds_snapshot=tf.constant(time.perf_counter() - started, tf.float64))
         self.k += 1
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -209,7 +209,7 @@ class SQGN(keras.optimizers.Optimizer):
         else:
             s = self._step(w, g, g2)
         self.iterations.assign_add(1)
-        self._record(1.0, step_norm=norm(s))
+        self._record(iterations=1.0)
         return s
 
     def _step(self, w: Sequence[tf.Tensor], g: tf.Tensor, g2: tf.Tensor | None) -> tf.Tensor:
@@ -219,16 +219,17 @@ class SQGN(keras.optimizers.Optimizer):
         if g_k is not g:  # an estimate that is not a number is replaced by the mini-batch's own gradient
             g_k = tf.cond(tf.math.is_finite(norm(g_k)), lambda: g_k, lambda: g)
         B_g, gamma = self._pairs.inverse_times(g_k)
+        length = norm(B_g)
         alpha = tf.where(k == 0, tf.constant(self.first_step, tf.float64), tf.cast(self.learning_rate, tf.float64))
         if self.max_step is not None:
             limit = tf.cast(tf.convert_to_tensor(self._step_limit), tf.float64)
-            alpha = tf.minimum(alpha, limit / tf.maximum(norm(B_g), 1e-30))
+            alpha = tf.minimum(alpha, limit / tf.maximum(length, 1e-30))
         s = -tf.cast(alpha, B_g.dtype) * B_g
         if self.safeguard:
             self._keep(w, s)
         variables = self._trainable_variables
         _assign(variables, [a + b for a, b in zip(w, blocks_of(s, variables), strict=True)])
-        self._record(0.0, gradient_norm=norm(g_k), gamma=gamma)
+        self._record(gradient_norm=norm(g_k), step_norm=alpha * length, gamma=gamma)
         return s
 
     def learn_curvature(self, due: tf.Tensor, s: tf.Tensor, v: tf.Tensor) -> None:
@@ -239,9 +240,8 @@ class SQGN(keras.optimizers.Optimizer):
         v = v + tf.cast(self.regularization, v.dtype) * s
         sv, ss, vv = dot(s, v), dot(s, s), dot(v, v)
         accepted = due & (sv > 0.0) & tf.math.is_finite(sv) & tf.math.is_finite(vv) & (ss > 0.0)
-        tf.cond(accepted, lambda: self._pairs.push(s, v), lambda: tf.no_op())
+        tf.cond(accepted, lambda: self._pairs.push(s, v, vv), lambda: tf.no_op())
         self._record(
-            0.0,
             curvature=tf.where(accepted, sv / ss, 0.0) * self.curvature_interval,
             pairs_refused=tf.cast(due & ~accepted, tf.float64),
         )
@@ -270,7 +270,7 @@ class SQGN(keras.optimizers.Optimizer):
             self._step_limit.assign(
                 tf.clip_by_value(limit, self.least_step * self.max_step, self.greatest_step * self.max_step)
             )
-        self._record(0.0, rollbacks=tf.where(sound, 0.0, 1.0))
+        self._record(rollbacks=tf.where(sound, 0.0, 1.0))
         return sound
 
     def _keep(self, w: Sequence[tf.Tensor], s: tf.Tensor) -> None:
@@ -287,9 +287,9 @@ class SQGN(keras.optimizers.Optimizer):
         self._pairs.clear()
         return no_step
 
-    def _record(self, iterations: float, **values: tf.Tensor) -> None:
-        row = [tf.cast(values.get(name, 0.0), tf.float64) for name in DIAGNOSTICS]
-        self._diagnostics.assign_add(tf.stack([*row, tf.constant(iterations, tf.float64)]))
+    def _record(self, **values: Any) -> None:
+        row = [tf.cast(values.get(name, 0.0), tf.float64) for name in (*DIAGNOSTICS, "iterations")]
+        self._diagnostics.assign_add(tf.stack(row))
 
     def report(self) -> dict[str, float]:
         """Means (and, from `pairs_refused` on, sums) of the diagnostics since `forget_diagnostics`."""

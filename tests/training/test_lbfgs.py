@@ -17,6 +17,10 @@ def add(shape, dtype="float64", name=""):
     return keras.Variable(np.zeros(shape), dtype=dtype)
 
 
+def push(history, s, v):
+    history.push(tf.constant(s), tf.constant(v), tf.constant(v @ v))
+
+
 def quadratic(seed=0):
     rng = np.random.default_rng(seed)
     A = rng.normal(size=(15, 15))
@@ -70,14 +74,14 @@ def test_direction_equals_the_dense_inverse_and_the_two_loops(count, scaling, ex
     for _ in range(count):
         s = rng.normal(size=15)
         pairs = [*pairs, (s, G @ s)][-4:]
-        history.push(tf.constant(s), tf.constant(G @ s))
+        push(history, s, G @ s)
         g = rng.normal(size=15) * np.arange(1, 16)
         gradients.append(g)
         d, gamma = inverse_times(tf.constant(g))
     D = expected(pairs, gradients)
     np.testing.assert_allclose(d, dense_inverse(pairs, D) @ g, rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(d, two_loops(pairs, D, g), rtol=1e-8, atol=1e-10)
-    np.testing.assert_allclose(gamma, g @ (D * g) / (g @ g))
+    np.testing.assert_allclose(gamma, D.mean())
 
 
 def test_without_pairs_the_direction_is_the_scaled_gradient():
@@ -94,7 +98,7 @@ def test_idle_weights_and_variables_do_not_run_away():
     g = np.concatenate([[0.0, *np.ones(6)], np.full(3, 1e-18), np.ones(5)])
     history = History(add, SIZES, 4, "gradient")
     d, _ = history.inverse_times(tf.constant(g))
-    scaling = np.split(history.initial.times(tf.ones(15, tf.float64)), SPLITS)
+    scaling = np.split(history.initial.times(tf.ones(15, tf.float64), None), SPLITS)
     assert scaling[0][0] <= 10.9 * scaling[0][1]
     assert np.all(scaling[1] <= 1.2e4 * scaling[0][1])
     assert np.all(np.abs(d[7:10]) < 1e-12)
@@ -105,13 +109,13 @@ def test_a_cleared_history_forgets():
     history = History(add, SIZES, 4, "common")
     for _ in range(6):
         s = rng.normal(size=15)
-        history.push(tf.constant(s), tf.constant(G @ s))
+        push(history, s, G @ s)
         history.inverse_times(tf.constant(s))
     history.clear()
     g = rng.normal(size=15)
     np.testing.assert_array_equal(history.inverse_times(tf.constant(g))[0], g)
     s = rng.normal(size=15)
-    history.push(tf.constant(s), tf.constant(G @ s))
+    push(history, s, G @ s)
     D = common([(s, G @ s)], [])
     d = history.inverse_times(tf.constant(g))[0]
     np.testing.assert_allclose(d, dense_inverse([(s, G @ s)], D) @ g, rtol=1e-10)
@@ -123,6 +127,6 @@ def test_newton_step_solves_a_quadratic_once_the_history_spans_it():
     history = History(add, SIZES, 15, "common")
     values, vectors = np.linalg.eigh(G)
     for i in range(15):
-        history.push(tf.constant(vectors[:, i]), tf.constant(values[i] * vectors[:, i]))
+        push(history, vectors[:, i], values[i] * vectors[:, i])
         d, _ = history.inverse_times(tf.constant(G @ np.ones(15)))
     np.testing.assert_allclose(d, np.ones(15), rtol=1e-8)

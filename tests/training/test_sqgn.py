@@ -115,7 +115,7 @@ def test_one_step_solves_a_quadratic(float64):
     model.fit(x, y, batch_size=8, epochs=1, verbose=0)
     values, vectors = np.linalg.eigh(2.0 / 8.0 * x.T @ x)
     for value, vector in zip(values, vectors.T, strict=True):
-        optimizer._pairs.push(tf.constant(vector), tf.constant(value * vector))
+        optimizer._pairs.push(tf.constant(vector), tf.constant(value * vector), tf.constant(value**2))
         optimizer._pairs.inverse_times(tf.constant(vector))
     optimizer.learning_rate = 1.0
     model.fit(x, y, batch_size=8, epochs=1, verbose=0)
