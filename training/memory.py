@@ -1,0 +1,51 @@
+"""Peak memory of a training, each in a process of its own."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from data_gen.survey import Survey
+from training.comparison import Contender, repeat
+from training.problems import tomography_problem
+
+
+def peak_memory(
+    survey: Path,
+    contenders: Sequence[str],
+    architecture: str,
+    batch_size: int,
+    micro_batch: int | None,
+    epochs: int,
+    progress: Callable[[str], None] = print,
+) -> dict[str, dict[str, float | None]]:
+    """Train contenders of the tomography problem on a survey, one after the other; returns what they needed.
+
+    `resident` is the process's largest resident memory, TensorFlow's own libraries included, and `gpu` the most that
+    was allocated on the first GPU, None without one; both in bytes.
+    """
+    peaks = {}
+    for name in contenders:
+        with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as process:
+            task = process.submit(_train, survey, name, architecture, batch_size, micro_batch, epochs)
+            peaks[name] = task.result()
+        progress(f"{name}: {peaks[name]['resident'] / 1e9:.1f} GB")
+    return peaks
+
+
+def _train(
+    survey: Path, name: str, architecture: str, batch_size: int, micro_batch: int | None, epochs: int
+) -> dict[str, Any]:
+    problem = tomography_problem(Survey.open(survey), architecture, batch_size, micro_batch)
+    repeat(Contender(problem, name), 0, epochs)
+    gpus = tf.config.list_physical_devices("GPU")
+    return {
+        "resident": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "gpu": tf.config.experimental.get_memory_info("GPU:0")["peak"] if gpus else None,
+    }
