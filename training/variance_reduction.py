@@ -63,35 +63,25 @@ class Plain:
         return g
 
 
-class FullGradient(Plain):
-    """What has a full gradient mu."""
+class SVRG(Plain):
+    """`svrg`: lines 3 to 8 of Algorithm 1."""
 
     def __init__(self, add: AddVariable, weights: int, batches: int | None) -> None:
+        self.snapshot = add((weights,), name="snapshot")
         self.mu = add((weights,), name="full_gradient")
 
+    def full_gradient_due(self, iteration: int, interval: int) -> bool:
+        return iteration % interval == 0
+
     def begin_full_gradient(self, w: tf.Tensor) -> None:
-        self.mu.assign(tf.zeros_like(self.mu))
+        self.snapshot.assign(w)
+        self.mu.assign(tf.zeros_like(w))
 
     def add_to_full_gradient(self, batch: tf.Tensor, g: tf.Tensor, samples: tf.Tensor) -> None:
         self.mu.assign_add(tf.cast(samples, g.dtype) * g)
 
     def end_full_gradient(self, samples: tf.Tensor) -> None:
         self.mu.assign(self.mu / tf.cast(samples, self.mu.dtype))
-
-
-class SVRG(FullGradient):
-    """`svrg`: lines 3 to 8 of Algorithm 1."""
-
-    def __init__(self, add: AddVariable, weights: int, batches: int | None) -> None:
-        super().__init__(add, weights, batches)
-        self.snapshot = add((weights,), name="snapshot")
-
-    def full_gradient_due(self, iteration: int, interval: int) -> bool:
-        return iteration % interval == 0
-
-    def begin_full_gradient(self, w: tf.Tensor) -> None:
-        super().begin_full_gradient(w)
-        self.snapshot.assign(w)
 
     def second_point(self) -> tf.Tensor | None:
         return tf.convert_to_tensor(self.snapshot)
@@ -102,21 +92,26 @@ class SVRG(FullGradient):
         return g - g2 + self.mu
 
 
-class Cached(FullGradient):
+class Cached(Plain):
     """`cached`: SVRG whose snapshot gradients are kept from the full pass over the same partition."""
 
     stores_batches = True
 
     def __init__(self, add: AddVariable, weights: int, batches: int | None) -> None:
-        super().__init__(add, weights, batches)
         self.table = add((batches, weights), name="batch_gradients")
+        self.samples = add((batches,), name="batch_samples")
+        self.mu = add((weights,), name="full_gradient")
 
     def full_gradient_due(self, iteration: int, interval: int) -> bool:
         return iteration % interval == 0
 
     def add_to_full_gradient(self, batch: tf.Tensor, g: tf.Tensor, samples: tf.Tensor) -> None:
-        super().add_to_full_gradient(batch, g, samples)
         write_row(self.table, batch, g)
+        write_row(self.samples, batch, tf.cast(samples, g.dtype))
+
+    def end_full_gradient(self, samples: tf.Tensor) -> None:
+        shares = self.samples / tf.cast(samples, self.samples.dtype)
+        self.mu.assign(tf.linalg.matvec(self.table, shares, transpose_a=True))
 
     def estimate(
         self, iteration: tf.Tensor, batch: tf.Tensor, w: tf.Tensor, g: tf.Tensor, g2: tf.Tensor | None
