@@ -85,6 +85,12 @@ def optimizer(
             f"{row['cost_beside_adam']:.2f}", f"{row['gradients_per_iteration']:.2f}",
         )  # fmt: skip
     Console().print(table)
+    names = ("gradient", "snapshot", "direction", "product")
+    parts = Table("ms of an iteration", *names)
+    for contender, row in results["cost"].items():
+        if row["parts"]:
+            parts.add_row(contender, *(f"{1e3 * row['parts'][f'seconds_{name}']:.1f}" for name in names))
+    Console().print(parts)
     curves: dict[str, list[Curve]] = {}
     for row in results["repetitions"]:
         loss, score = (np.array(row[key], float) for key in ("loss", "score"))
@@ -139,7 +145,7 @@ def memory(
     name = preset_for(survey.specification.acquisition)
     preset = PRESETS[name]
     contenders = only or ("adam", "sqgn-reference", "sqgn")
-    peaks = peak_memory(data, contenders, name, preset.batch_size, preset.micro_batch, epochs)
+    peaks = peak_memory(data, contenders, name, preset.batch_size, preset.micro_batch, epochs, load_tensorflow)
     results = {
         "problem": f"tomography, {name}",
         "training_models": len(survey.train),

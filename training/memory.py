@@ -23,16 +23,17 @@ def peak_memory(
     batch_size: int,
     micro_batch: int | None,
     epochs: int,
+    prepare: Callable[[], None] | None = None,
     progress: Callable[[str], None] = print,
 ) -> dict[str, dict[str, float | None]]:
     """Train contenders of the tomography problem on a survey, one after the other; returns what they needed.
 
     `resident` is the process's largest resident memory, TensorFlow's own libraries included, and `gpu` the most that
-    was allocated on the first GPU, None without one; both in bytes.
+    was allocated on the first GPU, None without one; both in bytes. `prepare` is called first in each process.
     """
     peaks = {}
     for name in contenders:
-        with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as process:
+        with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"), initializer=prepare) as process:
             task = process.submit(_train, survey, name, architecture, batch_size, micro_batch, epochs)
             peaks[name] = task.result()
         progress(f"{name}: {peaks[name]['resident'] / 1e9:.1f} GB")

@@ -86,20 +86,21 @@ def ssim(prediction: np.ndarray, reference: np.ndarray, velocity_limits: tuple[f
     """Structural similarity (Wang et al. 2004) of each pair of images, (sample,); both (sample, depth, x).
 
     Gaussian weights of 1.5 cells over 11 x 11 cells, population covariance; the data range is the span of
-    `velocity_limits` [m/s]. Images smaller than 11 x 11 cells raise ValueError.
+    `velocity_limits` [m/s]. Images smaller than 11 x 11 cells raise ValueError; what has diverged scores NaN or 0.
     """
     lowest, highest = velocity_limits
-    values = [
-        structural_similarity(
-            image,
-            truth,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-            data_range=highest - lowest,
-        )
-        for image, truth in zip(prediction, reference, strict=True)
-    ]
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = [
+            structural_similarity(
+                image,
+                truth,
+                gaussian_weights=True,
+                sigma=1.5,
+                use_sample_covariance=False,
+                data_range=highest - lowest,
+            )
+            for image, truth in zip(prediction, reference, strict=True)
+        ]
     return np.array(values, dtype=np.float64)
 
 

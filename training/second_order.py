@@ -206,7 +206,7 @@ class SecondOrderModel(keras.Model):
             if variable.name == "seed_generator_state":
                 variable.assign_add([0, 1])
 
-    @tf.function(jit_compile=False, reduce_retracing=True)
+    @tf.function(jit_compile=False, autograph=False, reduce_retracing=True)
     def _full_gradient(self, batches: Any, count: tf.Tensor) -> None:
         strategy, estimator = self.distribute_strategy, self.optimizer._estimator
         w = [tf.convert_to_tensor(v) for v in self.trainable_variables]

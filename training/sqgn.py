@@ -76,8 +76,8 @@ class SQGN(keras.optimizers.Optimizer):
     Args:
         learning_rate: alpha, a float or a Keras schedule.
         history: L, the number of curvature pairs kept. Memory is `2 L m` floats for m weights; the "gradient" scaling
-            takes two more a weight (and `L m` for a moment when it is renewed), the safeguard one, "svrg" and
-            "storm" two, "cached" and "saga" one and one more per mini-batch.
+            takes two more a weight, the safeguard two, "svrg" and "storm" two, "cached" and "saga" one and one more per
+            mini-batch.
         regularization: lambda, added to the Gauss-Newton matrix.
         curvature_interval: M; a curvature pair is made every M-th iteration.
         curvature_fraction: |T_k| / |S_k|, the part of the mini-batch that the product is taken over.
