@@ -2,11 +2,13 @@
 
 A repetition is a training from one seed. Its curve holds, per epoch, test loss and score, seconds spent in training
 (scoring excluded) and gradient-equivalents: the work in units of one gradient of one mini-batch, in which a
-Gauss-Newton product counts 5/3 (Algorithm 2: one forward pass shared by two backward ones and a tangent).
+Gauss-Newton product counts 5/3 (Algorithm 2: one forward pass shared by two backward ones and a tangent). A
+contender's first epoch in a process includes its tracing, unless its cost was measured there before.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -65,13 +67,14 @@ class Contender:
         if isinstance(self.model.optimizer, SQGN):
             self.model.optimizer.batches_per_epoch = len(problem.partition(0))
         self.model.optimizer.build(self.model.trainable_variables)
-        self.unused_state = [np.array(v) for v in self.model.optimizer.variables]
+        values = (np.asarray(v) for v in self.model.optimizer.variables)
+        self.initial_state = [value.copy() if np.any(value) else None for value in values]  # None for zeros
 
     def start(self, seed: int) -> Partition:
         """Give the model the seed's initial weights and the optimizer its initial state; returns the mini-batches."""
         self.model.set_weights(self.problem.build(self.problem.contenders[self.name](), seed).get_weights())
-        for variable, value in zip(self.model.optimizer.variables, self.unused_state, strict=True):
-            variable.assign(value)
+        for variable, value in zip(self.model.optimizer.variables, self.initial_state, strict=True):
+            variable.assign(tf.zeros_like(variable) if value is None else value)
         return self.problem.partition(seed)
 
 
@@ -84,10 +87,11 @@ class _UntilScore(keras.callbacks.Callback):
         self.enough = enough
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.model.stop_training = bool(logs and logs[self.name] >= self.enough)
+        if logs and logs[self.name] >= self.enough:
+            self.model.stop_training = True
 
 
-def repeat(contender: Contender, seed: int, epochs: int, verbose: int = 0) -> dict[str, Any]:
+def repeat(contender: Contender, seed: int, epochs: int) -> dict[str, Any]:
     """Train a contender from one seed; returns its curve."""
     problem, model = contender.problem, contender.model
     partition = contender.start(seed)
@@ -99,7 +103,7 @@ def repeat(contender: Contender, seed: int, epochs: int, verbose: int = 0) -> di
         partition.dataset(model.optimizer),
         epochs=epochs,
         shuffle=False,
-        verbose=verbose,
+        verbose=0,
         callbacks=[watch, *callbacks],
         **validation,
     ).history
@@ -159,8 +163,7 @@ def compare(
     """
     names = list(only or problem.contenders)
     for name in names:
-        if name not in problem.contenders:
-            raise RunError(f"unknown contender {name!r}: choose from {', '.join(problem.contenders)}")
+        problem.check(name)
     results: dict[str, Any] = {"problem": problem.name, "epochs": epochs, "machine": machine(), "repetitions": []}
     if output.exists():
         before = json.loads(output.read_text())
@@ -168,20 +171,19 @@ def compare(
             raise RunError(f"{output} holds another comparison: choose another file")
         results = before
     output.parent.mkdir(parents=True, exist_ok=True)
-    timed = list(dict.fromkeys([*results.get("cost", {}), *names]))
-    measured = set(names) <= set(results.get("cost", {}))
+    contender = functools.cache(lambda name: Contender(problem, name))
+    if rounds and not set(names) <= set(results.get("cost", {})):
+        results["cost"] = cost([contender(name) for name in dict.fromkeys([*results.get("cost", {}), *names])], rounds)
+        write_whole(output, json.dumps(results, indent=1) + "\n")
     done = {(row["contender"], row["seed"]) for row in results["repetitions"]}
-    missing = [(seed, name) for seed in seeds for name in names if (name, seed) not in done]
-    wanted = {name for _, name in missing} | (set(timed) if rounds and not measured else set())
-    contenders = {name: Contender(problem, name) for name in timed if name in wanted}
-    if rounds and not measured:
-        results["cost"] = cost([contenders[name] for name in timed], rounds)
-        write_whole(output, json.dumps(results, indent=1) + "\n")
-    for seed, name in missing:
-        row = repeat(contenders[name], seed, epochs)
-        results["repetitions"].append(row)
-        write_whole(output, json.dumps(results, indent=1) + "\n")
-        progress(f"{name}, seed {seed}: loss {row['loss'][-1]}, {problem.score} {row['score'][-1]}")
+    for seed in seeds:
+        for name in names:
+            if (name, seed) in done:
+                continue
+            row = repeat(contender(name), seed, epochs)
+            results["repetitions"].append(row)
+            write_whole(output, json.dumps(results, indent=1) + "\n")
+            progress(f"{name}, seed {seed}: loss {row['loss'][-1]}, {problem.score} {row['score'][-1]}")
     return results
 
 

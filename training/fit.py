@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 
@@ -139,6 +140,7 @@ class Checkpoint(keras.callbacks.Callback):
             model.optimizer.batches_per_epoch = self.batches
         model.optimizer.build(model.trainable_variables)
         if self.run.checkpoint_file.exists():
+            self._check_state(model.optimizer)
             model.load_weights(self.run.checkpoint_file)
             self.epoch = int(model.optimizer.iterations) // self.batches
         if self.run.history_file.exists():
@@ -146,6 +148,13 @@ class Checkpoint(keras.callbacks.Callback):
                 header, *rows = csv.reader(file)
             with self.run.history_file.open("w", newline="") as file:
                 csv.writer(file).writerows([header, *rows[: self.epoch]] if self.epoch else [])
+
+    def _check_state(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Keras would leave out a state of another length, and train on without a word."""
+        with h5py.File(self.run.checkpoint_file) as file:
+            saved = len(file["optimizer/vars"])
+        if saved != len(optimizer.variables):
+            raise RunError(f"{self.run.folder} was begun by another version of tomo: delete it, and train anew")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         part = self.run.folder / "part.weights.h5"

@@ -106,6 +106,7 @@ class History:
         self.steps = add((length, sum(sizes)), name="steps")
         self.products = add((length, sum(sizes)), name="products")
         self.inner = add((length, length), dtype="float64", name="steps_times_products")
+        self.curvatures = add((length,), dtype="float64", name="step_times_product")
         self.squares = add((length,), dtype="float64", name="squared_products")
         self.written = add((), dtype="int64", name="pairs_written")
         self.initial = SCALINGS[scaling](add, sizes)
@@ -114,11 +115,12 @@ class History:
         """Forget all pairs."""
         self.written.assign(tf.zeros_like(self.written))
 
-    def push(self, s: tf.Tensor, v: tf.Tensor, vv: tf.Tensor) -> tf.Operation:
-        """Add a pair of vectors (m,), with `v'v`, in place of the oldest one when the history is full."""
+    def push(self, s: tf.Tensor, v: tf.Tensor, sv: tf.Tensor, vv: tf.Tensor) -> tf.Operation:
+        """Add a pair of vectors (m,), with `s'v` > 0 and `v'v`, in place of the oldest one when the history is full."""
         slot = self.written % self.length
         write_row(self.steps, slot, s)
         write_row(self.products, slot, v)
+        write_row(self.curvatures, slot, sv)
         write_row(self.squares, slot, vv)
         self.written.assign_add(1)
         return tf.no_op()
@@ -136,7 +138,7 @@ class History:
         order = (written + tf.range(L, dtype=written.dtype)) % L  # from the oldest slot to the newest
         slots = tf.math.invert_permutation(order)
         used = tf.cast(order < written, tf.float64)
-        E = tf.where(used > 0.0, tf.gather(tf.linalg.diag_part(SV), order), 1.0)
+        E = tf.where(used > 0.0, tf.gather(self.curvatures, order), 1.0)
         SV = tf.gather(tf.gather(SV, order, axis=0), order, axis=1) * used[:, None] * used[None, :]
         R = tf.linalg.set_diag(tf.linalg.band_part(SV, 0, -1), E)
         gamma = self.initial.gamma(E, tf.gather(self.squares, order), used)
@@ -152,11 +154,11 @@ class History:
 def write_row(matrix: Any, number: tf.Tensor, row: tf.Tensor) -> None:
     """Write one row of a matrix variable in place.
 
-    A variable that was written in part is copied whenever it is read, from then on: that is switched off again, since
-    nobody holds what was read before.
+    TensorFlow copies a variable that was written in part whenever it is read, from then on; that is switched off again.
+    Now it is the write that copies all, if somebody still holds what was read: let the write come after all uses.
     """
     matrix.value.scatter_update(tf.IndexedSlices(row[None], number[None]))
-    for variable in getattr(matrix.value, "values", [matrix.value]):
+    for variable in tf.distribute.get_strategy().experimental_local_results(matrix.value):
         tf.raw_ops.DisableCopyOnRead(resource=variable.handle)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,20 +24,20 @@ def peak_memory(
     micro_batch: int | None,
     epochs: int,
     prepare: Callable[[], None] | None = None,
-    progress: Callable[[str], None] = print,
-) -> dict[str, dict[str, float | None]]:
-    """Train contenders of the tomography problem on a survey, one after the other; returns what they needed.
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Train contenders of the tomography problem on a survey (all if none is named), one after the other.
 
-    `resident` is the process's largest resident memory, TensorFlow's own libraries included, and `gpu` the most that
-    was allocated on the first GPU, None without one; both in bytes. `prepare` is called first in each process.
+    Yields each one's name and what it needed: `resident` is the process's largest resident memory, TensorFlow's own
+    libraries included, and `gpu` the most that was allocated on the first GPU, None without one; both in bytes.
+    `prepare` is called first in each process. Raises RunError for a name that is no contender's.
     """
-    peaks = {}
+    problem = tomography_problem(Survey.open(survey), architecture, batch_size, micro_batch)
     for name in contenders:
+        problem.check(name)
+    for name in contenders or problem.contenders:
         with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"), initializer=prepare) as process:
             task = process.submit(_train, survey, name, architecture, batch_size, micro_batch, epochs)
-            peaks[name] = task.result()
-        progress(f"{name}: {peaks[name]['resident'] / 1e9:.1f} GB")
-    return peaks
+            yield name, task.result()
 
 
 def _train(

@@ -10,7 +10,7 @@ import tensorflow as tf
 from data_gen.survey import Survey
 from models.tomography import Conditioning
 from training.augmentation import Augmentation, augment
-from training.variance_reduction import Partition
+from training.variance_reduction import Partition, without_autotuning
 
 IN_MEMORY = 1e9
 """Gathers of fewer bytes than this are kept in memory; larger ones are read from the shards batch by batch."""
@@ -73,4 +73,4 @@ def training_partition(
 def in_order(survey: Survey, indices: np.ndarray, batch_size: int) -> tf.data.Dataset:
     """Mini-batches of (gathers, velocity) of the given models, in their order."""
     positions = tf.data.Dataset.range(len(indices)).batch(batch_size)
-    return positions.map(reader(survey, indices)).prefetch(1)
+    return without_autotuning(positions.map(reader(survey, indices)).prefetch(1))

@@ -21,6 +21,9 @@ from training.second_order import SecondOrderModel
 from training.sqgn import SQGN
 from training.variance_reduction import ESTIMATORS, Partition
 
+NOT_STUCK = 0.55
+"""The accuracy half way from chance, of ten classes, to 1."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -39,6 +42,11 @@ class Problem:
     score: str
     contenders: Mapping[str, Callable[[], keras.optimizers.Optimizer]]
     enough: float | None = None
+
+    def check(self, contender: str) -> None:
+        """Raise RunError for a name that is no contender's."""
+        if contender not in self.contenders:
+            raise RunError(f"unknown contender {contender!r}: choose from {', '.join(self.contenders)}")
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -119,11 +127,11 @@ def tomography_problem(survey: Survey, architecture: str, batch_size: int, micro
 def stability(problem: Problem) -> Problem:
     """The problem with SQGN at learning rates 0.1 and 0.01 and each kind of variance reduction for contenders.
 
-    A training of ten classes that is past half way from chance, 10 %, is not stuck, and need not go on.
+    A training whose accuracy is `NOT_STUCK` need not go on.
     """
 
     def optimizer(kind: str, rate: float) -> Callable[[], keras.optimizers.Optimizer]:
         return lambda: SQGN(learning_rate=rate, variance_reduction=kind)
 
     contenders = {f"{kind} {rate:g}": optimizer(kind, rate) for kind in ESTIMATORS for rate in (0.1, 0.01)}
-    return replace(problem, name=f"{problem.name} stability", contenders=contenders, enough=0.55)
+    return replace(problem, name=f"{problem.name} stability", contenders=contenders, enough=NOT_STUCK)

@@ -79,6 +79,9 @@ class SecondOrderModel(keras.Model):
             chosen = keras.losses.get(loss) if isinstance(loss, str) else loss
             self._sample_losses = getattr(chosen, "call", chosen)
             kwargs = {**kwargs, "jit_compile": False, "auto_scale_loss": False}
+            self._full_gradient = tf.function(
+                self._accumulate_full_gradient, jit_compile=False, autograph=False, reduce_retracing=True
+            )
         super().compile(optimizer=optimizer, loss=loss, **kwargs)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
@@ -206,8 +209,7 @@ class SecondOrderModel(keras.Model):
             if variable.name == "seed_generator_state":
                 variable.assign_add([0, 1])
 
-    @tf.function(jit_compile=False, autograph=False, reduce_retracing=True)
-    def _full_gradient(self, batches: Any, count: tf.Tensor) -> None:
+    def _accumulate_full_gradient(self, batches: Any, count: tf.Tensor) -> None:
         strategy, estimator = self.distribute_strategy, self.optimizer._estimator
         w = [tf.convert_to_tensor(v) for v in self.trainable_variables]
         estimator.begin_full_gradient(vector_of(w))

@@ -209,15 +209,15 @@ class SQGN(keras.optimizers.Optimizer):
         else:
             s = self._step(w, g, g2)
         self.iterations.assign_add(1)
-        self._record(iterations=1.0)
         return s
 
     def _step(self, w: Sequence[tf.Tensor], g: tf.Tensor, g2: tf.Tensor | None) -> tf.Tensor:
         k = tf.convert_to_tensor(self.iterations)
         batch = k % (self.batches_per_epoch or 1)
         g_k = self._estimator.estimate(k, batch, vector_of(w), g, g2)
+        gradient_norm = norm(g_k)
         if g_k is not g:  # an estimate that is not a number is replaced by the mini-batch's own gradient
-            g_k = tf.cond(tf.math.is_finite(norm(g_k)), lambda: g_k, lambda: g)
+            g_k = tf.cond(tf.math.is_finite(gradient_norm), lambda: g_k, lambda: g)
         B_g, gamma = self._pairs.inverse_times(g_k)
         length = norm(B_g)
         alpha = tf.where(k == 0, tf.constant(self.first_step, tf.float64), tf.cast(self.learning_rate, tf.float64))
@@ -229,7 +229,7 @@ class SQGN(keras.optimizers.Optimizer):
             self._keep(w, s)
         variables = self._trainable_variables
         _assign(variables, [a + b for a, b in zip(w, blocks_of(s, variables), strict=True)])
-        self._record(gradient_norm=norm(g_k), step_norm=alpha * length, gamma=gamma)
+        self._record(gradient_norm=gradient_norm, step_norm=alpha * length, gamma=gamma, steps=1.0)
         return s
 
     def learn_curvature(self, due: tf.Tensor, s: tf.Tensor, v: tf.Tensor) -> None:
@@ -240,7 +240,7 @@ class SQGN(keras.optimizers.Optimizer):
         v = v + tf.cast(self.regularization, v.dtype) * s
         sv, ss, vv = dot(s, v), dot(s, s), dot(v, v)
         accepted = due & (sv > 0.0) & tf.math.is_finite(sv) & tf.math.is_finite(vv) & (ss > 0.0)
-        tf.cond(accepted, lambda: self._pairs.push(s, v, vv), lambda: tf.no_op())
+        tf.cond(accepted, lambda: self._pairs.push(s, v, sv, vv), lambda: tf.no_op())
         self._record(
             curvature=tf.where(accepted, sv / ss, 0.0) * self.curvature_interval,
             pairs_refused=tf.cast(due & ~accepted, tf.float64),
@@ -288,14 +288,14 @@ class SQGN(keras.optimizers.Optimizer):
         return no_step
 
     def _record(self, **values: Any) -> None:
-        row = [tf.cast(values.get(name, 0.0), tf.float64) for name in (*DIAGNOSTICS, "iterations")]
+        row = [tf.cast(values.get(name, 0.0), tf.float64) for name in (*DIAGNOSTICS, "steps")]
         self._diagnostics.assign_add(tf.stack(row))
 
     def report(self) -> dict[str, float]:
         """Means (and, from `pairs_refused` on, sums) of the diagnostics since `forget_diagnostics`."""
         values = np.array(tf.convert_to_tensor(self._diagnostics))
-        values, iterations = values[:-1], values[-1]
-        values[: _SUMS.start] /= max(iterations, 1.0)
+        values, steps = values[:-1], values[-1]
+        values[: _SUMS.start] /= max(steps, 1.0)
         return dict(zip(DIAGNOSTICS, map(float, values), strict=True))
 
     def forget_diagnostics(self) -> None:

@@ -21,9 +21,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from training.lbfgs import write_row
-
-AddVariable = Callable[..., Any]
+from training.lbfgs import AddVariable, write_row
 
 
 class Plain:
@@ -132,8 +130,10 @@ class SAGA(Cached):
     ) -> tf.Tensor:
         change = g - tf.convert_to_tensor(self.table)[batch]
         g_k = change + self.mu
-        self.mu.assign_add(change / self.table.shape[0])
-        write_row(self.table, batch, g)
+        share = tf.math.divide_no_nan(tf.convert_to_tensor(self.samples)[batch], tf.reduce_sum(self.samples))
+        self.mu.assign_add(change * share)
+        with tf.control_dependencies([change]):
+            write_row(self.table, batch, g)
         return g_k
 
 
@@ -166,6 +166,13 @@ ESTIMATORS: dict[str, type[Plain]] = {
     "saga": SAGA,
     "storm": STORM,
 }
+
+
+def without_autotuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """The dataset without tf.data's tuning thread: closing an iterator waits for that, up to as long as it was open."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 class Partition:
@@ -215,8 +222,6 @@ class Partition:
         dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
         dataset = dataset.map(self.read, num_parallel_calls=1, deterministic=True)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(1)
-        options = tf.data.Options()
-        options.autotune.enabled = False  # its thread sleeps on for up to the iterator's age when that is closed
-        dataset = dataset.with_options(options)
+        dataset = without_autotuning(dataset)
         dataset.partition = self
         return dataset

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from models.tomography import Conditioning, tomography_network
 from tomo.presets import PRESETS
 from training.evaluation import MEAN_MODEL, evaluate, load_network
 from training.fit import train
+from training.memory import peak_memory
 from training.pipeline import conditioning
 from training.runs import RunError, Settings, begin_run, open_run
 
@@ -31,6 +33,7 @@ import sys
 from pathlib import Path
 from data_gen.survey import Survey
 from training.fit import train
+from training.memory import peak_memory
 from training.runs import Settings, begin_run
 survey = Survey.open(sys.argv[1])
 train(begin_run(Path(sys.argv[2]), Settings("sqgn", "demo", 6, 8, augment="all"), survey), survey, verbose=0)
@@ -145,6 +148,25 @@ def test_another_geometry_is_refused(survey, tmp_path):
     generate_survey(SurveySpecification(other, models=2, train_models=0), tmp_path / "other", workers=1)
     with pytest.raises(RunError, match=r"another geometry.*sample_interval"):
         run.check_geometry(Survey.open(tmp_path / "other"))
+
+
+def test_a_checkpoint_of_another_version_is_refused(survey, tmp_path):
+    run = begin_run(tmp_path / "run", Settings("sqgn", "demo", 1, 8), survey)
+    train(run, survey, verbose=0)
+    with h5py.File(run.checkpoint_file, "a") as file:
+        del file["optimizer/vars/0"]
+    run.model_file.unlink()
+    with pytest.raises(RunError, match="another version"):
+        train(run, survey, verbose=0)
+
+
+def test_peak_memory_is_that_of_a_process_of_its_own(survey):
+    """TensorFlow alone is some 0.4 GB; on this tiny survey a training is little more."""
+    (name, peaks), *rest = peak_memory(survey.folder, ["sqgn"], "demo", 8, None, epochs=1)
+    assert (name, rest) == ("sqgn", [])
+    assert 2e8 < peaks["resident"] < 2e9
+    with pytest.raises(RunError, match="unknown contender 'sgd'"):
+        next(peak_memory(survey.folder, ["sgd"], "demo", 8, None, epochs=1))
 
 
 def test_micro_batches_train_alike(survey, tmp_path):

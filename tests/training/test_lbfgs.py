@@ -18,7 +18,7 @@ def add(shape, dtype="float64", name=""):
 
 
 def push(history, s, v):
-    history.push(tf.constant(s), tf.constant(v), tf.constant(v @ v))
+    history.push(*map(tf.constant, (s, v, s @ v, v @ v)))
 
 
 def quadratic(seed=0):

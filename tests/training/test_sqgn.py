@@ -115,7 +115,7 @@ def test_one_step_solves_a_quadratic(float64):
     model.fit(x, y, batch_size=8, epochs=1, verbose=0)
     values, vectors = np.linalg.eigh(2.0 / 8.0 * x.T @ x)
     for value, vector in zip(values, vectors.T, strict=True):
-        optimizer._pairs.push(tf.constant(vector), tf.constant(value * vector), tf.constant(value**2))
+        optimizer._pairs.push(*map(tf.constant, (vector, value * vector, value, value**2)))
         optimizer._pairs.inverse_times(tf.constant(vector))
     optimizer.learning_rate = 1.0
     model.fit(x, y, batch_size=8, epochs=1, verbose=0)
@@ -123,11 +123,11 @@ def test_one_step_solves_a_quadratic(float64):
     np.testing.assert_allclose(flat(model.trainable_variables), best.ravel(), rtol=1e-8)
 
 
-def train(optimizer, epochs=3, micro_batch=None, data=None, loss=None, **fit):
+def train(optimizer, epochs=3, micro_batch=None, data=None, loss=None, size=4, **fit):
     x, y = data or tiny_data()
     model = tiny_network(micro_batch=micro_batch)
     model.compile(optimizer=optimizer, loss=loss or MSE(dtype="float64"))
-    history = model.fit(Partition.of_arrays(x, y, 4).dataset(optimizer), epochs=epochs, verbose=0, **fit)
+    history = model.fit(Partition.of_arrays(x, y, size).dataset(optimizer), epochs=epochs, verbose=0, **fit)
     return model, history.history
 
 
@@ -231,10 +231,72 @@ def test_one_broken_mini_batch_does_no_lasting_harm(float64, variance_reduction,
             np.testing.assert_array_equal(s, 0.0)
         optimizer.learn_curvature(tf.constant(True), s, s)
         assert np.all(np.isfinite(flat(model.trainable_variables)))
-    lasting = [v for v in optimizer.variables if v.name not in ("usual_loss", "diagnostics")]
-    assert all(np.all(np.isfinite(v)) for v in lasting)
+    assert all(np.all(np.isfinite(v)) for v in optimizer.variables)
     assert optimizer.report()["rollbacks"] == 1
     assert np.abs(flat(model.trainable_variables) - start).max() > 1e-3
+
+
+@pytest.mark.parametrize("variance_reduction", ["none", "saga", "storm"])
+def test_nothing_is_learned_from_an_exploded_loss(float64, variance_reduction):
+    """Its gradient is finite, and enters neither the scaling, nor the estimator, nor the history."""
+    model = tiny_network()
+    optimizer = SQGN(variance_reduction=variance_reduction, batches_per_epoch=3)
+    model.compile(optimizer=optimizer, loss=MSE(dtype="float64"))
+    optimizer.build(model.trainable_variables)
+    rng = np.random.default_rng(0)
+
+    def iteration(loss):
+        w = [tf.convert_to_tensor(v) for v in model.trainable_variables]
+        g = tf.constant(rng.normal(size=flat(w).size))
+        optimizer.advance(tf.constant(loss, tf.float64), w, g, 0.5 * g)
+
+    for _ in range(5):
+        iteration(1.0)
+    before = [np.array(v) for v in optimizer.variables]
+    iteration(1e3)
+    changed = {
+        v.name for v, value in zip(optimizer.variables, before, strict=True) if not np.array_equal(value, np.array(v))
+    }
+    assert changed <= {"iteration", "last_step", "usual_loss", "step_limit", "diagnostics"}
+    assert not np.any(optimizer._last_step)
+
+
+def test_saga_keeps_the_mean_of_its_table(float64):
+    """Mini-batches of 5, 5 and 2 samples: each counts by its samples, after the full pass and ever after."""
+    model, _ = train(SQGN(variance_reduction="saga"), size=5)
+    estimator = model.optimizer._estimator
+    n, table = np.array(estimator.samples), np.array(estimator.table)
+    np.testing.assert_array_equal(np.sort(n), [2, 5, 5])
+    np.testing.assert_allclose(estimator.mu, n @ table / 12, atol=1e-12)
+
+
+def test_compiling_again_trains_the_new_optimizer(float64):
+    """The full gradient of a second optimizer is its own, not one traced for the first."""
+    x, y = tiny_data()
+    model = tiny_network()
+    for _ in range(2):
+        model.compile(optimizer=SQGN(variance_reduction="svrg"), loss=MSE(dtype="float64"))
+        w = flat(model.trainable_variables)
+        model.fit(x, y, batch_size=4, epochs=1, verbose=0)
+        np.testing.assert_array_equal(model.optimizer._estimator.snapshot, w)
+        np.testing.assert_allclose(model.optimizer._estimator.mu, NumpyNetwork(model).at(w, x, y)[0], atol=1e-12)
+
+
+def test_rows_are_written_in_place():
+    """Neither a read nor a write copies the history or the table: their buffers stay where they are."""
+    x, y = (a.astype("float32") for a in tiny_data())
+    model = tiny_network()
+    model.compile(optimizer=SQGN(variance_reduction="saga"), loss="mse")
+    partition = Partition.of_arrays(x, y, 4)
+
+    def buffers():
+        matrices = model.optimizer._pairs.steps, model.optimizer._pairs.products, model.optimizer._estimator.table
+        return [np.asarray(memoryview(tf.convert_to_tensor(m))).ctypes.data for m in matrices]
+
+    model.fit(partition.dataset(model.optimizer), epochs=1, verbose=0)
+    before = buffers()
+    model.fit(partition.dataset(model.optimizer), epochs=2, verbose=0)
+    assert buffers() == before
 
 
 def test_the_step_limit_follows_the_next_gradient(float64):
