@@ -213,6 +213,14 @@ def test_exploding_loss_is_rolled_back(float64):
     assert not np.isfinite(unguarded["loss"][-1]) or unguarded["loss"][-1] > 10.0 * history["loss"][-1]
 
 
+@pytest.mark.parametrize("scaling", ["common", "gradient"])
+def test_the_safeguard_changes_nothing_while_all_is_well(float64, scaling):
+    guarded, free = (
+        train(SQGN(scaling=scaling, max_step=None, safeguard=safeguard), epochs=10)[0] for safeguard in (True, False)
+    )
+    np.testing.assert_allclose(flat(guarded.trainable_variables), flat(free.trainable_variables), atol=1e-12)
+
+
 @pytest.mark.parametrize("variance_reduction", ["none", "svrg", "cached", "saga", "storm"])
 @pytest.mark.parametrize("broken", [0, 3])
 def test_one_broken_mini_batch_does_no_lasting_harm(float64, variance_reduction, broken):
