@@ -52,8 +52,12 @@ def _convergence(
 ) -> Figure:
     figure = Figure(figsize=(8.4, 3.6), layout="constrained")
     panels = figure.subplots(1, 2, sharex=True)
-    for number, (name, repetitions) in enumerate(runs.items()):
+    highest = 3.0 * max(curve.loss[0] for repetitions in runs.values() for curve in repetitions)
+    for number, (name, whole) in enumerate(runs.items()):
         line = run_line(number)
+        repetitions = [_until_divergence(curve, highest) for curve in whole]
+        if any(np.isnan(curve.loss).any() for curve in repetitions):
+            name = f"{name}, diverged"
         _draw_run(panels[0], name, [(curve.x, curve.loss) for curve in repetitions], line)
         _draw_run(panels[1], name, [(curve.x, curve.score) for curve in repetitions], line)
     for number, axes in enumerate(panels):
@@ -65,6 +69,12 @@ def _convergence(
     panels[0].set_yscale("log")
     panels[0].legend(loc="upper right", framealpha=0.9)
     return figure
+
+
+def _until_divergence(curve: Curve, highest: float) -> Curve:
+    """The curve with NaN from where its loss is no number, or above the highest worth drawing."""
+    gone = np.maximum.accumulate(~(curve.loss <= highest))
+    return Curve(curve.x, np.where(gone, np.nan, curve.loss), np.where(gone, np.nan, curve.score))
 
 
 def _draw_run(

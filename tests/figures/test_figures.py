@@ -51,6 +51,18 @@ def test_velocity_panels_share_the_reference_s_scale_in_km_per_s():
     assert all(part in text for part in ("SSIM 0.70, RMSE 50 m/s", "depth (km)", "x (km)", "velocity (km/s)"))
 
 
+def test_a_diverged_curve_ends_and_says_so():
+    """It does not stretch the axes of the others."""
+    x = np.arange(1, 5)
+    sound = Curve(x, np.array([4.0, 3.0, 2.0, 1.0]), np.full(4, 0.6))
+    wild = Curve(x, np.array([4.0, 1e24, np.nan, 5.0]), np.array([0.6, 0.0, np.nan, 0.0]))
+    figure = mnist_convergence({"adam": [sound], "reference": [wild]})
+    loss, score = figure.axes
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == ["adam", "reference, diverged"]
+    assert loss.get_ylim()[1] < 10.0
+    assert score.get_ylim()[0] > 0.5
+
+
 def test_convergence_draws_every_repetition_their_median_and_the_mean_model():
     x = np.arange(1, 6)
     repeated = [Curve(x[:n], np.full(n, loss), np.full(n, 0.5)) for n, loss in ((5, 1e9), (4, 3e9), (5, 9e9))]
