@@ -37,7 +37,7 @@ from training.variance_reduction import Partition
 class SecondOrderModel(keras.Model):
     """A Keras model whose `train_step` is one iteration of Algorithm 1 when its optimizer is SQGN.
 
-    With any other optimizer it trains as a `keras.Model` does.
+    With any other optimizer it trains as a `keras.Model` does, in micro-batches if asked.
 
     Args:
         micro_batch: samples per forward and backward pass; gradients and products are accumulated over the
@@ -55,34 +55,41 @@ class SecondOrderModel(keras.Model):
         Raises ValueError where the Gauss-Newton matrix would not be the one of the loss: an unknown loss, weighted
         losses, several outputs, batch statistics, regularized layers, XLA, several steps per execution.
         """
-        if isinstance(optimizer, SQGN):
-            refused = {
-                "loss_weights": kwargs.get("loss_weights") is not None,
-                "jit_compile=True (XLA differentiates max pooling wrongly)": kwargs.get("jit_compile") is True,
-                "steps_per_execution > 1": kwargs.get("steps_per_execution", 1) != 1,
-                "run_eagerly (tied maxima are differentiated wrongly)": bool(kwargs.get("run_eagerly")),
-                "several outputs": self.built and len(self.outputs) != 1,
-                "layers with regularizers": bool(self.losses),
-            }
-            for what, found in refused.items():
-                if found:
-                    raise ValueError(f"SQGN does not support {what}.")
-            for layer in self._flatten_layers():
-                if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
-                    raise ValueError(
-                        f"The layer {layer.name!r} computes statistics of the mini-batch, which has no Gauss-Newton "
-                        "product per sample: freeze it (layer.trainable = False) or use LayerNormalization."
-                    )
-            if not self.trainable_variables:
-                raise ValueError("The model has no trainable variables: SQGN has nothing to train.")
-            self._hessian = loss_hessian(loss)
+        second_order = isinstance(optimizer, SQGN)
+        if second_order or self.micro_batch is not None:
+            self._check_step_of_our_own("SQGN" if second_order else "micro_batch", kwargs)
             chosen = keras.losses.get(loss) if isinstance(loss, str) else loss
             self._sample_losses = getattr(chosen, "call", chosen)
-            kwargs = {**kwargs, "jit_compile": False, "auto_scale_loss": False}
+            kwargs = {**kwargs, "jit_compile": False}
+        if second_order:
+            refused = {
+                "steps_per_execution > 1": kwargs.get("steps_per_execution", 1) != 1,
+                "run_eagerly (tied maxima are differentiated wrongly)": bool(kwargs.get("run_eagerly")),
+            }
+            _refuse("SQGN", refused)
+            self._hessian = loss_hessian(loss)
+            kwargs = {**kwargs, "auto_scale_loss": False}
             self._full_gradient = tf.function(
                 self._accumulate_full_gradient, jit_compile=False, autograph=False, reduce_retracing=True
             )
         super().compile(optimizer=optimizer, loss=loss, **kwargs)
+
+    def _check_step_of_our_own(self, who: str, options: dict[str, Any]) -> None:
+        refused = {
+            "loss_weights": options.get("loss_weights") is not None,
+            "jit_compile=True (XLA differentiates max pooling wrongly)": options.get("jit_compile") is True,
+            "several outputs": self.built and len(self.outputs) != 1,
+            "layers with regularizers": bool(self.losses),
+        }
+        _refuse(who, refused)
+        for layer in self._flatten_layers():
+            if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
+                raise ValueError(
+                    f"The layer {layer.name!r} computes statistics of the mini-batch, which are not those of its parts "
+                    "and have no Gauss-Newton product: freeze it (layer.trainable = False) or use LayerNormalization."
+                )
+        if not self.trainable_variables:
+            raise ValueError(f"The model has no trainable variables: {who} has nothing to train.")
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile a loaded model, and create the optimizer's state for the file's values."""
@@ -128,7 +135,7 @@ class SecondOrderModel(keras.Model):
     def train_step(self, data: Any) -> dict[str, Any]:
         """One iteration k of Algorithm 1."""
         if not isinstance(self.optimizer, SQGN):
-            return super().train_step(data)
+            return super().train_step(data) if self.micro_batch is None else self._first_order_step(data)
         optimizer = self.optimizer
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if sample_weight is not None:
@@ -154,6 +161,22 @@ class SecondOrderModel(keras.Model):
         across_replicas(self._finish, (clock,))
 
         self._loss_tracker.update_state(tf.where(samples > 0, loss, tf.zeros_like(loss)), sample_weight=samples)
+        return self.compute_metrics(x, y, h)
+
+    def _first_order_step(self, data: Any) -> dict[str, Any]:
+        """A step of any other optimizer, its gradient accumulated over micro-batches."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        refused = {
+            "sample weights": sample_weight is not None,
+            "loss scaling": isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer),
+            "several devices, but with SQGN": self.distribute_strategy.num_replicas_in_sync > 1,
+        }
+        _refuse("micro_batch", refused)
+        w = [tf.convert_to_tensor(v) for v in self.trainable_variables]
+        h, loss, g = self._gradient(w, x, y)
+        self.optimizer.apply(blocks_of(g, w), self.trainable_variables)
+        self._next_random_state()
+        self._loss_tracker.update_state(loss, sample_weight=tf.shape(y)[0])
         return self.compute_metrics(x, y, h)
 
     def _forward(self, x: Any) -> Any:
@@ -205,6 +228,9 @@ class SecondOrderModel(keras.Model):
         clock = [_first(strategy, time) for time in clock]
         spans = dict(zip(DIAGNOSTICS[6:], (b - a for a, b in pairwise(clock)), strict=True))
         self.optimizer._record(**spans)
+        self._next_random_state()
+
+    def _next_random_state(self) -> None:
         for variable in self.non_trainable_variables:
             if variable.name == "seed_generator_state":
                 variable.assign_add([0, 1])
@@ -235,6 +261,12 @@ class SecondOrderModel(keras.Model):
         """Lines 3 to 6: the gradient of the loss over the whole training set at the current weights."""
         batches = iter(self.distribute_strategy.experimental_distribute_dataset(dataset))
         self._full_gradient(batches, tf.constant(self.optimizer.batches_per_epoch, tf.int64))
+
+
+def _refuse(who: str, refused: dict[str, bool]) -> None:
+    for what, found in refused.items():
+        if found:
+            raise ValueError(f"{who} does not support {what}.")
 
 
 def _after(tensors: Sequence[tf.Tensor]) -> tf.Tensor:

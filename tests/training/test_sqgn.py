@@ -454,13 +454,21 @@ def test_models_without_a_gauss_newton_matrix_are_refused():
         plain.fit(x, y, verbose=0)
 
 
-def test_any_other_optimizer_trains_as_usual():
-    x, y = (a.astype("float32") for a in tiny_data())
+@pytest.mark.parametrize("micro_batch", [None, 5])
+def test_any_other_optimizer_trains_as_usual(float64, micro_batch):
+    """In mini-batches of 8 and 4, and in micro-batches of 5 and 3, then 4."""
+    x, y = tiny_data()
     ends = []
-    for kind in (SecondOrderModel, keras.Model):
+    for options in ({"micro_batch": micro_batch}, {}):
         network = tiny_network()
-        model = kind(network.inputs, network.outputs)
-        model.compile(optimizer=keras.optimizers.Adam(1e-2), loss="mse")
-        model.fit(x, y, epochs=2, shuffle=False, verbose=0)
-        ends.append(flat(model.trainable_variables))
-    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-6)
+        kind = SecondOrderModel if options else keras.Model
+        model = kind(network.inputs, network.outputs, **options)
+        model.compile(optimizer=keras.optimizers.Adam(1e-2), loss=MSE(dtype="float64"), metrics=["mae"])
+        history = model.fit(x, y, batch_size=8, epochs=5, shuffle=False, verbose=0).history
+        ends.append(np.concatenate([flat(model.trainable_variables), history["loss"], history["mae"]]))
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-9)
+    if micro_batch is not None:
+        model = tiny_network(micro_batch=micro_batch)
+        model.compile(optimizer="adam", loss="mse")
+        with pytest.raises(ValueError, match="micro_batch does not support sample weights"):
+            model.fit(x, y, sample_weight=np.ones(12), verbose=0)
