@@ -16,7 +16,7 @@ def mnist_network(model: type[keras.Model] = keras.Model, seed: int = 0) -> kera
     initial = (keras.initializers.GlorotUniform(seed=seed * 10 + layer) for layer in range(4))
     for filters in (2, 4, 8):
         h = keras.layers.Conv2D(filters, 4, padding="same", use_bias=False, kernel_initializer=next(initial))(h)
-        h = keras.layers.ReLU()(h)
         h = keras.layers.MaxPool2D(2, padding="same")(h)
+        h = keras.layers.ReLU()(h)
     h = keras.layers.Flatten()(h)
     return model(inputs, keras.layers.Dense(10, kernel_initializer=next(initial))(h))

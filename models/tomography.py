@@ -52,7 +52,7 @@ def tomography_network(
         h = keras.layers.Conv3D(
             convolution.filters, convolution.kernel, padding="same", kernel_initializer=next(initial)
         )(h)
-        h = keras.layers.MaxPool3D(convolution.pool)(keras.layers.ReLU()(h))
+        h = keras.layers.ReLU()(keras.layers.MaxPool3D(convolution.pool)(h))
     dense = keras.layers.Dense(mean_velocity.size, kernel_initializer=next(initial), name="image")
     h = keras.layers.ReLU()(dense(keras.layers.Flatten()(h)))
     h = keras.layers.Reshape(mean_velocity.shape)(h)

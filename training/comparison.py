@@ -36,7 +36,7 @@ def gradients_per_iteration(optimizer: keras.optimizers.Optimizer, batches: int)
     kind = optimizer.variance_reduction
     interval = optimizer.full_gradient_interval or batches
     second = 1.0 if kind in ("svrg", "storm") else 0.0
-    full = batches / interval if kind in ("svrg", "cached") else 0.0
+    full = {"svrg": batches, "cached": batches - 1}.get(kind, 0) / interval
     return 1.0 + second + full + PRODUCT * optimizer.curvature_fraction / optimizer.curvature_interval
 
 

@@ -9,6 +9,9 @@ of which the first is the transpose of the linear map `u -> J'u` (Townsend 2017)
 does it, and the second is known in closed form for the losses listed in `loss_hessian`. One forward pass is
 shared by all: a product costs about 5/3 of a gradient.
 
+That needs mini-batches of a static size: TensorFlow backpropagates u = 0 only to learn the shape of what comes out (the
+derivative of a bias asks for it), and leaves that out where shapes are known.
+
 TensorFlow 2.21 has two traps. XLA rounds second derivatives of max pooling to bfloat16, so none of this may be
 compiled with `jit_compile`; and outside a `tf.function` the CPU's MaxPool3DGrad credits every tied maximum, so
 it must be traced.
@@ -150,10 +153,13 @@ def over_micro_batches(
     if micro_batch is None:
         return function(x, y)
     samples = tf.shape(y)[0]
+    even = y.shape[0] is not None and y.shape[0] % micro_batch == 0
+    length = micro_batch if even else None
 
     def part(start: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         stop = tf.minimum(start + micro_batch, samples)
-        outputs, means = function(*keras.tree.map_structure(lambda a: a[start:stop], (x, y)))
+        pair = keras.tree.map_structure(lambda a: tf.ensure_shape(a[start:stop], (length, *a.shape[1:])), (x, y))
+        outputs, means = function(*pair)
         return outputs, [mean * tf.cast((stop - start) / samples, mean.dtype) for mean in means]
 
     def accumulate(start: tf.Tensor, pieces: tf.TensorArray, sums: list[tf.Tensor]) -> tuple:

@@ -49,8 +49,8 @@ def reader(survey: Survey, indices: np.ndarray) -> Callable[[tf.Tensor], tuple[t
     def read(positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         gathers, velocity = tf.numpy_function(load, [positions], (tf.float32, tf.float32))
         return (
-            tf.ensure_shape(gathers, (None, *acquisition.gather_shape, 1)),
-            tf.ensure_shape(velocity, (None, *acquisition.image_shape)),
+            tf.ensure_shape(gathers, (*positions.shape, *acquisition.gather_shape, 1)),
+            tf.ensure_shape(velocity, (*positions.shape, *acquisition.image_shape)),
         )
 
     return read

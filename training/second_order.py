@@ -12,6 +12,7 @@ gradients and products are reduced over replicas explicitly, and the vector work
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from itertools import pairwise
@@ -201,7 +202,11 @@ class SecondOrderModel(keras.Model):
         """Gauss-Newton product (m,) at the current weights over T_k, the first samples of the shuffled S_k."""
         fraction = self.optimizer.curvature_fraction
         if fraction < 1.0:
-            count = tf.cast(tf.math.ceil(fraction * tf.cast(tf.shape(y)[0], tf.float64)), tf.int32)
+            samples = y.shape[0]
+            if samples is None:
+                count = tf.cast(tf.math.ceil(fraction * tf.cast(tf.shape(y)[0], tf.float64)), tf.int32)
+            else:
+                count = math.ceil(fraction * samples)
             x, y = keras.tree.map_structure(lambda a: a[:count], (x, y))
         weights = [tf.convert_to_tensor(v) for v in self.trainable_variables]
 
@@ -217,7 +222,8 @@ class SecondOrderModel(keras.Model):
     def _advance(self, strategy: Any, samples: Any, loss: Any, w: Any, g: Any, g2: Any) -> Any:
         loss, g = (_mean_over_replicas(strategy, samples, value) for value in (loss, g))
         g2 = None if g2 is None else _mean_over_replicas(strategy, samples, g2)
-        return self.optimizer.advance(loss, [_first(strategy, block) for block in w], g, g2)
+        total = strategy.reduce("sum", samples, axis=None)
+        return self.optimizer.advance(total, loss, [_first(strategy, block) for block in w], g, g2)
 
     def _learn_curvature(self, strategy: Any, samples: Any, due: Any, s: Any, v: Any) -> None:
         v = _mean_over_replicas(strategy, samples, v)
@@ -250,8 +256,15 @@ class SecondOrderModel(keras.Model):
             g = self._gradient(w, x, y)[2]
             return tf.distribute.get_replica_context().merge_call(add, (batch, tf.shape(y)[0], g))
 
+        under_way = tf.convert_to_tensor(self.optimizer.iterations) % count if estimator.stores_batches else -1
+
         def add_one(batch: tf.Tensor, seen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return batch + 1, seen + _first(strategy, strategy.run(local, (next(batches), batch)))
+            data = next(batches)
+
+            def pass_over() -> tf.Tensor:
+                return _first(strategy, strategy.run(local, (data, batch)))
+
+            return batch + 1, seen + tf.cond(batch == under_way, lambda: 0, pass_over)
 
         start = tf.zeros((), tf.int64), tf.zeros((), tf.int32)
         _, seen = tf.while_loop(lambda batch, _: batch < count, add_one, start, parallel_iterations=1)

@@ -196,24 +196,30 @@ class SQGN(keras.optimizers.Optimizer):
         self._step_limit = add((), initializer=keras.initializers.Constant(self.max_step or 0.0), name="step_limit")
         self._diagnostics = add((len(DIAGNOSTICS) + 1,), dtype="float64", name="diagnostics")
 
-    def advance(self, loss: tf.Tensor, w: Sequence[tf.Tensor], g: tf.Tensor, g2: tf.Tensor | None) -> tf.Tensor:
+    def advance(
+        self, samples: tf.Tensor, loss: tf.Tensor, w: Sequence[tf.Tensor], g: tf.Tensor, g2: tf.Tensor | None
+    ) -> tf.Tensor:
         """Lines 8 to 16: from the gradients of a mini-batch to the step s_k (m,), which is applied and returned.
 
-        To be called once per iteration, across replicas, with the weights w of each variable, the loss and the
-        gradient (m,) there and, where the gradient estimator wants it, the gradient at its second point.
+        To be called once per iteration, across replicas, with the mini-batch's number of samples, the weights w of
+        each variable, the loss and the gradient (m,) there and, where the gradient estimator wants it, the gradient at
+        its second point.
         """
+        k = tf.convert_to_tensor(self.iterations)
+        batch = k % (self.batches_per_epoch or 1)
+        self._estimator.observe(batch, g, samples)
         if self.safeguard:
             first = ~tf.math.is_finite(tf.convert_to_tensor(self._usual_loss))
             sound = self._watch(loss, g)
-            s = tf.cond(sound, lambda: self._step(w, g, g2), lambda: self._roll_back(first, w))
+            s = tf.cond(sound, lambda: self._step(k, batch, w, g, g2), lambda: self._roll_back(first, w))
         else:
-            s = self._step(w, g, g2)
+            s = self._step(k, batch, w, g, g2)
         self.iterations.assign_add(1)
         return s
 
-    def _step(self, w: Sequence[tf.Tensor], g: tf.Tensor, g2: tf.Tensor | None) -> tf.Tensor:
-        k = tf.convert_to_tensor(self.iterations)
-        batch = k % (self.batches_per_epoch or 1)
+    def _step(
+        self, k: tf.Tensor, batch: tf.Tensor, w: Sequence[tf.Tensor], g: tf.Tensor, g2: tf.Tensor | None
+    ) -> tf.Tensor:
         g_k = self._estimator.estimate(k, batch, vector_of(w), g, g2)
         gradient_norm = norm(g_k)
         if g_k is not g:  # an estimate that is not a number is replaced by the mini-batch's own gradient

@@ -4,7 +4,7 @@ With `g(w)` the gradient of the loss over the mini-batch S_k and w~ the weights 
 
     none     g_k = g(w_k)                                         one gradient
     svrg     g_k = g(w_k) - g(w~) + mu                            two, and a full gradient every K iterations
-    cached   the same iterates; g(w~) is kept from the full pass  one, and a full gradient every K iterations
+    cached   the same iterates; g(w~) is kept from the full pass  one, and the other mini-batches' every K iterations
     saga     g_k = g(w_k) - t_i + mean(t),  then t_i = g(w_k)     one, and a single full gradient at the start
     storm    g_k = g(w_k) + (1 - a) (g_{k-1} - g(w_{k-1}))        two, no full gradient
 
@@ -21,14 +21,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from training.lbfgs import AddVariable, write_row
+from training.lbfgs import AddVariable, norm, write_row
 
 
 class Plain:
     """`none`: the mini-batch's own gradient.
 
     Weights and gradients are vectors (m,). The full gradient is begun, added to by each mini-batch of the training
-    set, and ended.
+    set, and ended. With `stores_batches` the mini-batch under way is not among them: its gradient at these weights is
+    what the iteration evaluates next, and what `observe` adds.
     """
 
     stores_batches = False
@@ -49,6 +50,9 @@ class Plain:
 
     def end_full_gradient(self, samples: tf.Tensor) -> None:
         """The full gradient is that over so many samples."""
+
+    def observe(self, batch: tf.Tensor, g: tf.Tensor, samples: tf.Tensor) -> None:
+        """Take note of the gradient g at w_k of mini-batch number `batch` of so many samples."""
 
     def second_point(self) -> tf.Tensor | None:
         """The weights at which a second gradient of the mini-batch is wanted, or None."""
@@ -103,13 +107,28 @@ class Cached(Plain):
     def full_gradient_due(self, iteration: int, interval: int) -> bool:
         return iteration % interval == 0
 
+    def begin_full_gradient(self, w: tf.Tensor) -> None:
+        self.samples.assign(tf.zeros_like(self.samples))
+
     def add_to_full_gradient(self, batch: tf.Tensor, g: tf.Tensor, samples: tf.Tensor) -> None:
         write_row(self.table, batch, g)
         write_row(self.samples, batch, tf.cast(samples, g.dtype))
 
-    def end_full_gradient(self, samples: tf.Tensor) -> None:
-        shares = self.samples / tf.cast(samples, self.samples.dtype)
+    def observe(self, batch: tf.Tensor, g: tf.Tensor, samples: tf.Tensor) -> None:
+        missing = tf.convert_to_tensor(self.samples)[batch] == 0.0
+        tf.cond(missing, lambda: self._complete(batch, g, samples), lambda: tf.no_op())
+
+    def _complete(self, batch: tf.Tensor, g: tf.Tensor, samples: tf.Tensor) -> tf.Operation:
+        """The full gradient, over all mini-batches but one whose gradient is not finite."""
+
+        def add() -> tf.Operation:
+            self.add_to_full_gradient(batch, g, samples)
+            return tf.no_op()
+
+        tf.cond(tf.math.is_finite(norm(g)), add, lambda: tf.no_op())
+        shares = tf.math.divide_no_nan(self.samples, tf.reduce_sum(self.samples))
         self.mu.assign(tf.linalg.matvec(self.table, shares, transpose_a=True))
+        return tf.no_op()
 
     def estimate(
         self, iteration: tf.Tensor, batch: tf.Tensor, w: tf.Tensor, g: tf.Tensor, g2: tf.Tensor | None
@@ -218,7 +237,8 @@ class Partition:
             for number, start in enumerate(range(0, self.samples, self.batch_size)):
                 yield order[start : start + self.batch_size], (self.seed, epoch * len(self) + number)
 
-        signature = (tf.TensorSpec((None,), tf.int64), tf.TensorSpec((2,), tf.int32))
+        even = self.samples % self.batch_size == 0  # a static shape spares the product a pass (see `gauss_newton`)
+        signature = (tf.TensorSpec((self.batch_size if even else None,), tf.int64), tf.TensorSpec((2,), tf.int32))
         dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
         dataset = dataset.map(self.read, num_parallel_calls=1, deterministic=True)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(1)

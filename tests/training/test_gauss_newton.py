@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import dense_jacobian, flat, tiny_data, tiny_network
+from tensorflow.python.eager import context
 
 from training.gauss_newton import gauss_newton_product, gradient, loss_hessian, over_micro_batches
 from training.sqgn import SQGN
@@ -206,6 +207,41 @@ def test_xla_would_be_wrong_and_is_refused():
     assert np.linalg.norm(compiled - exact) > 5e-4 * np.linalg.norm(exact)
     with pytest.raises(ValueError, match="XLA"):
         tiny_network().compile(optimizer=SQGN(), loss="mse", jit_compile=True)
+
+
+@pytest.mark.parametrize(("micro_batch", "size"), [(None, 6), (3, 6)])
+def test_a_static_batch_spares_the_product_a_backward_pass(micro_batch, size):
+    """What runs after TensorFlow's own optimizations, in a branch as in `train_step`: one pass back through conv 2."""
+    model = relu_network()
+    weights = [tf.convert_to_tensor(v) for v in model.trainable_variables]
+    s = [tf.constant(b.astype("float32")) for b in random_direction(model)]
+
+    def part(x, y):
+        return gauss_newton_product(
+            lambda w: model.stateless_call(list(w), [], x)[0], weights, lambda h, z: loss_hessian("mse")(y, h, z), s
+        )
+
+    def passes(samples):
+        @tf.function(input_signature=[tf.TensorSpec((samples, 4, 12, 12, 1)), tf.TensorSpec((samples, 5))])
+        def run(x, y):
+            return tf.cond(
+                tf.size(y) > 0,
+                lambda: over_micro_batches(part, x, y, micro_batch)[1],
+                lambda: [tf.zeros_like(w) for w in weights],
+            )
+
+        context.context().enable_graph_collection()
+        try:
+            v = flat(run(tf.ones((size, 4, 12, 12, 1)), tf.zeros((size, 5))))
+            graphs = context.context().export_run_metadata().partition_graphs
+        finally:
+            context.context().disable_graph_collection()
+        return sum("Conv3DBackpropInput" in node.op for graph in graphs for node in graph.node), v
+
+    (few, static), (many, dynamic) = passes(size), passes(None)
+    assert few == (1 if micro_batch is None else 2)
+    assert many > few
+    np.testing.assert_allclose(static, dynamic, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("loss", ["mae", "poisson", "hinge", lambda y, h: h], ids=str)

@@ -10,7 +10,7 @@ from conftest import flat, tiny_data, tiny_network
 
 from training.second_order import SecondOrderModel
 from training.sqgn import SQGN
-from training.variance_reduction import Partition
+from training.variance_reduction import Cached, Partition
 
 MSE = keras.losses.MeanSquaredError
 
@@ -148,6 +148,23 @@ def test_cached_gives_the_iterates_of_svrg(float64, interval):
     np.testing.assert_allclose(flat(cached.trainable_variables), flat(svrg.trainable_variables), atol=1e-9)
 
 
+@pytest.mark.parametrize(("interval", "passes"), [(None, 2), (1, 6)])
+def test_cached_leaves_the_mini_batch_under_way_out_of_the_full_pass(float64, monkeypatch, interval, passes):
+    """Two epochs of three mini-batches: each full pass adds two gradients, and the step's own is the third."""
+    added = []
+    add = Cached.add_to_full_gradient
+
+    def counting(self, batch, g, samples):
+        tf.py_function(lambda b: added.append(int(b)), [batch], [])
+        add(self, batch, g, samples)
+
+    monkeypatch.setattr(Cached, "add_to_full_gradient", counting)
+    train(SQGN(variance_reduction="cached", full_gradient_interval=interval), epochs=2)
+    under_way = [0, 0] if interval is None else [0, 1, 2, 0, 1, 2]
+    assert len(under_way) == passes
+    assert added == [b for last in under_way for b in (*sorted({0, 1, 2} - {last}), last)]
+
+
 def test_a_batch_of_everything_has_no_variance_to_reduce(float64):
     """With one mini-batch of all samples every estimator is the plain gradient."""
     x, y = tiny_data()
@@ -234,7 +251,8 @@ def test_one_broken_mini_batch_does_no_lasting_harm(float64, variance_reduction,
     for k in range(12):
         w = [tf.convert_to_tensor(v) for v in model.trainable_variables]
         g = tf.constant(rng.normal(size=start.size)) * (np.nan if k == broken else 1.0)
-        s = optimizer.advance(tf.constant(np.nan if k == broken else 1.0, tf.float64), w, g, 0.5 * g)
+        loss = tf.constant(np.nan if k == broken else 1.0, tf.float64)
+        s = optimizer.advance(tf.constant(4), loss, w, g, 0.5 * g)
         if k == broken:
             np.testing.assert_array_equal(s, 0.0)
         optimizer.learn_curvature(tf.constant(True), s, s)
@@ -256,7 +274,7 @@ def test_nothing_is_learned_from_an_exploded_loss(float64, variance_reduction):
     def iteration(loss):
         w = [tf.convert_to_tensor(v) for v in model.trainable_variables]
         g = tf.constant(rng.normal(size=flat(w).size))
-        optimizer.advance(tf.constant(loss, tf.float64), w, g, 0.5 * g)
+        optimizer.advance(tf.constant(4), tf.constant(loss, tf.float64), w, g, 0.5 * g)
 
     for _ in range(5):
         iteration(1.0)
