@@ -8,8 +8,9 @@ import keras
 def mnist_network(model: type[keras.Model] = keras.Model, seed: int = 0) -> keras.Model:
     """Images (batch, 28, 28, 1) to logits (batch, 10).
 
-    Three 4x4 "same" convolutions without bias with 2, 4 and 8 filters, each with ReLU and 2x2 max pooling; a dense
-    layer from 128 features to 10 logits. Glorot uniform weights from the seed. `model` is the class of the result.
+    Three 4x4 "same" convolutions without bias with 2, 4 and 8 filters, each with 2x2 max pooling and ReLU (they
+    commute); a dense layer from 128 features to 10 logits. Glorot uniform weights from the seed. `model` is the class
+    of the result.
     """
     inputs = keras.Input((28, 28, 1))
     h = inputs

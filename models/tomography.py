@@ -1,10 +1,10 @@
 """The tomography network: four 3-D convolutions and one dense layer, from gathers to a velocity image.
 
-The architecture is the paper's (section 6.2): each convolution has a bias, a ReLU and max pooling; the dense layer
-a ReLU; weights are Glorot uniform. What the paper is silent about is the conditioning, and it is part of the model,
-which takes raw gathers and returns m/s: the mean gather of the training set is subtracted, which removes the direct
-wave, and the rest divided by its deviation; inside, the network works in km/s, and the dense layer's bias starts at the
-mean velocity model.
+The architecture is the paper's (section 6.2): each convolution has a bias, max pooling and a ReLU, which commutes with
+the pooling and so sees the fewer numbers; the dense layer a ReLU; weights are Glorot uniform. What the paper is silent
+about is the conditioning, and it is part of the model, which takes raw gathers and returns m/s: the mean gather of the
+training set is subtracted, which removes the direct wave, and the rest divided by its deviation; inside, the network
+works in km/s, and the dense layer's bias starts at the mean velocity model.
 """
 
 from __future__ import annotations

@@ -21,10 +21,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from training.partition import Partition
 from training.problems import Problem
 from training.runs import RunError, write_whole
 from training.sqgn import SQGN
-from training.variance_reduction import Partition
 
 PRODUCT = 5.0 / 3.0
 
@@ -159,20 +159,26 @@ def compare(
 ) -> dict[str, Any]:
     """Train the contenders (or `only` some) from every seed, in turn, after `rounds` rounds for their cost.
 
-    The file is rewritten after each training, and continued from. A loss that is not finite is null in it.
+    The file is rewritten after each training, and continued from. A loss that is not finite is null in it. Raises
+    RunError for a file of another problem, other epochs or other settings of a contender.
     """
     names = list(only or problem.contenders)
     for name in names:
         problem.check(name)
-    results: dict[str, Any] = {"problem": problem.name, "epochs": epochs, "machine": machine(), "repetitions": []}
+    results: dict[str, Any] = {"problem": problem.name, "epochs": epochs, "contenders": {}, "repetitions": []}
     if output.exists():
         before = json.loads(output.read_text())
-        if before.get("problem") != problem.name or before.get("epochs") != epochs:
+        if any(before.get(key) != results[key] for key in ("problem", "epochs")):
             raise RunError(f"{output} holds another comparison: choose another file")
         results = before
+    for name in names:
+        settings = _settings(problem.contenders[name]())
+        if results["contenders"].setdefault(name, settings) != settings:
+            raise RunError(f"{output} holds trainings of {name} with other settings: choose another file")
     output.parent.mkdir(parents=True, exist_ok=True)
     contender = functools.cache(lambda name: Contender(problem, name))
     if rounds and not set(names) <= set(results.get("cost", {})):
+        results["machine"] = machine()
         results["cost"] = cost([contender(name) for name in dict.fromkeys([*results.get("cost", {}), *names])], rounds)
         write_whole(output, json.dumps(results, indent=1) + "\n")
     done = {(row["contender"], row["seed"]) for row in results["repetitions"]}
@@ -185,6 +191,11 @@ def compare(
             write_whole(output, json.dumps(results, indent=1) + "\n")
             progress(f"{name}, seed {seed}: loss {row['loss'][-1]}, {problem.score} {row['score'][-1]}")
     return results
+
+
+def _settings(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+    config = keras.saving.serialize_keras_object(optimizer)["config"]
+    return {key: value for key, value in config.items() if key != "name"}
 
 
 def machine() -> dict[str, str | int]:

@@ -9,8 +9,8 @@ of which the first is the transpose of the linear map `u -> J'u` (Townsend 2017)
 does it, and the second is known in closed form for the losses listed in `loss_hessian`. One forward pass is
 shared by all: a product costs about 5/3 of a gradient.
 
-That needs mini-batches of a static size: TensorFlow backpropagates u = 0 only to learn the shape of what comes out (the
-derivative of a bias asks for it), and leaves that out where shapes are known.
+It is more where the number of samples is not static: TensorFlow then backpropagates u = 0 to learn the shapes of what
+comes out, for which the derivative of a bias asks.
 
 TensorFlow 2.21 has two traps. XLA rounds second derivatives of max pooling to bfloat16, so none of this may be
 compiled with `jit_compile`; and outside a `tf.function` the CPU's MaxPool3DGrad credits every tied maximum, so
@@ -86,16 +86,20 @@ def loss_hessian(loss: Any) -> HessianProduct:
     options = getattr(loss, "_fn_kwargs", {})
     name = getattr(function, "__name__", type(loss).__name__)
     known = _HESSIANS.get((name, bool(options.get("from_logits", False))))
-    reduction = getattr(loss, "reduction", "sum_over_batch_size")
-    if known is None or options.get("axis", -1) != -1:
+    if known is None or options.get("axis", -1) != -1 or options.get("ignore_class") is not None:
         raise ValueError(
             f"The Hessian of the loss {name!r} with respect to the network's output is not known. Use the mean "
             "square error or a categorical, sparse categorical or binary cross-entropy over the last axis, or give "
             "the loss a method hessian_product(y, h, z)."
         )
+    return known
+
+
+def check_is_mean(loss: Any) -> None:
+    """Raise ValueError for a loss that is not the mean over the batch."""
+    reduction = getattr(loss, "reduction", "sum_over_batch_size")
     if reduction not in ("sum_over_batch_size", "mean", "mean_with_sample_weight"):
         raise ValueError(f"The loss must be a mean over the batch, not a {reduction!r}.")
-    return known
 
 
 def vector_of(blocks: Weights) -> tf.Tensor:
@@ -133,13 +137,13 @@ def gauss_newton_product(
 
 def gradient(
     forward: Callable[[Weights], tf.Tensor], weights: Weights, loss: Callable[[tf.Tensor], tf.Tensor]
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Return the network's output `h` and the gradient of `loss(h)`, shaped as the weights."""
+) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+    """Return the network's output `h`, the loss there and its gradient, shaped as the weights."""
     with tf.GradientTape() as tape:
         tape.watch(weights)
         h = forward(weights)
         value = loss(h)
-    return h, tape.gradient(value, weights, unconnected_gradients="zero")
+    return h, value, tape.gradient(value, weights, unconnected_gradients="zero")
 
 
 def over_micro_batches(
@@ -150,30 +154,32 @@ def over_micro_batches(
     The outputs are concatenated and the means averaged with the micro-batches' sizes as weights: the result
     is that of the whole batch, to rounding, with the memory of `micro_batch` samples.
     """
-    if micro_batch is None:
+    if micro_batch is None or (y.shape[0] is not None and y.shape[0] <= micro_batch):
         return function(x, y)
-    samples = tf.shape(y)[0]
-    even = y.shape[0] is not None and y.shape[0] % micro_batch == 0
-    length = micro_batch if even else None
+    samples = tf.shape(y)[0] if y.shape[0] is None else y.shape[0]
+    first = (samples - 1) % micro_batch + 1  # the odd part comes first, so that all in the loop are of one static size
 
-    def part(start: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        stop = tf.minimum(start + micro_batch, samples)
-        pair = keras.tree.map_structure(lambda a: tf.ensure_shape(a[start:stop], (length, *a.shape[1:])), (x, y))
-        outputs, means = function(*pair)
-        return outputs, [mean * tf.cast((stop - start) / samples, mean.dtype) for mean in means]
+    def part(start: tf.Tensor | int, length: tf.Tensor | int) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        static = length if isinstance(length, int) else None
 
-    def accumulate(start: tf.Tensor, pieces: tf.TensorArray, sums: list[tf.Tensor]) -> tuple:
-        outputs, means = part(start)
-        pieces = pieces.write(start // micro_batch, outputs)
-        return start + micro_batch, pieces, [total + mean for total, mean in zip(sums, means, strict=True)]
+        def cut(a: tf.Tensor) -> tf.Tensor:
+            return tf.ensure_shape(a[start : start + length], (static, *a.shape[1:]))
 
-    outputs, sums = part(tf.constant(0))
-    count = (samples + micro_batch - 1) // micro_batch
+        outputs, means = function(*keras.tree.map_structure(cut, (x, y)))
+        return outputs, [mean * (tf.cast(length, mean.dtype) / tf.cast(samples, mean.dtype)) for mean in means]
+
+    outputs, sums = part(0, first)
+    count = 1 + (samples - first) // micro_batch
     pieces = tf.TensorArray(outputs.dtype, count, infer_shape=False, element_shape=[None, *outputs.shape[1:]])
+
+    def accumulate(number: tf.Tensor, pieces: tf.TensorArray, sums: list[tf.Tensor]) -> tuple:
+        outputs, means = part(first + (number - 1) * micro_batch, micro_batch)
+        return number + 1, pieces.write(number, outputs), [a + b for a, b in zip(sums, means, strict=True)]
+
     _, pieces, sums = tf.while_loop(
-        lambda start, *_: start < samples,
+        lambda number, *_: number < count,
         accumulate,
-        (tf.constant(micro_batch), pieces.write(0, outputs), sums),
+        (tf.constant(1), pieces.write(0, outputs), sums),
         parallel_iterations=1,
     )
     return pieces.concat(), sums

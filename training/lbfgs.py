@@ -45,7 +45,7 @@ class CommonScaling:
 
 
 class GradientScaling(CommonScaling):
-    """The initial inverse Hessian `D = scale / sqrt(u + floor mean(u))`, u the running mean square of the gradient.
+    """The initial inverse Hessian `D = scale / sqrt(u + floor mean(u))`, u the running mean square of g_k.
 
     The mean is over a variable's weights, plus `idle` times that over all: a weight that was idle so far has at most
     `1 / sqrt(floor)` times its variable's typical scaling, and a variable that was idle as a whole does not run away

@@ -10,7 +10,7 @@ import tensorflow as tf
 from data_gen.survey import Survey
 from models.tomography import Conditioning
 from training.augmentation import Augmentation, augment
-from training.variance_reduction import Partition, without_autotuning
+from training.partition import Partition, without_autotuning
 
 IN_MEMORY = 1e9
 """Gathers of fewer bytes than this are kept in memory; larger ones are read from the shards batch by batch."""

@@ -15,11 +15,12 @@ import tensorflow as tf
 from data_gen.survey import Survey
 from models.mnist import mnist_network
 from training.fit import TestScores, make_model
+from training.partition import Partition
 from training.pipeline import training_partition
 from training.runs import RunError, Settings
 from training.second_order import SecondOrderModel
 from training.sqgn import SQGN
-from training.variance_reduction import ESTIMATORS, Partition
+from training.variance_reduction import ESTIMATORS
 
 NOT_STUCK = 0.55
 """The accuracy half way from chance, of ten classes, to 1."""

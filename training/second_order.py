@@ -23,6 +23,7 @@ import tensorflow as tf
 
 from training.gauss_newton import (
     blocks_of,
+    check_is_mean,
     gauss_newton_product,
     gradient,
     loss_hessian,
@@ -30,8 +31,9 @@ from training.gauss_newton import (
     single_precision,
     vector_of,
 )
-from training.sqgn import DIAGNOSTICS, SQGN
-from training.variance_reduction import Partition
+from training.partition import Partition
+from training.sqgn import SECONDS, SQGN
+from training.variance_reduction import FULL_GRADIENTS
 
 
 @keras.saving.register_keras_serializable(package="sqgn")
@@ -60,6 +62,7 @@ class SecondOrderModel(keras.Model):
         if second_order or self.micro_batch is not None:
             self._check_step_of_our_own("SQGN" if second_order else "micro_batch", kwargs)
             chosen = keras.losses.get(loss) if isinstance(loss, str) else loss
+            check_is_mean(chosen)
             self._sample_losses = getattr(chosen, "call", chosen)
             kwargs = {**kwargs, "jit_compile": False}
         if second_order:
@@ -102,13 +105,15 @@ class SecondOrderModel(keras.Model):
         """As `keras.Model.fit`. Arrays become a `Partition`; a dataset must hold the training set once."""
         if not isinstance(self.optimizer, SQGN):
             return super().fit(x, y, batch_size=batch_size, **kwargs)
-        for name in ("class_weight", "sample_weight", "validation_split", "steps_per_epoch"):
-            if kwargs.get(name):
-                raise ValueError(f"SQGN does not support fit({name}=...).")
+        unsupported = ("class_weight", "sample_weight", "validation_split", "steps_per_epoch")
+        given = {f"fit({name}=...)": kwargs.get(name) is not None for name in unsupported}
+        _refuse("SQGN", {**given, "fit(validation_split=...)": bool(kwargs.get("validation_split"))})
         if y is not None:
             x = Partition.of_arrays(x, y, batch_size or min(32, len(y))).dataset(self.optimizer)
+        if not isinstance(x, tf.data.Dataset):
+            raise ValueError(f"SQGN trains on arrays x and y or on a tf.data.Dataset of pairs, not on {type(x)}.")
         self._prepare(x)
-        callbacks = kwargs.pop("callbacks", None) or []
+        callbacks = keras.tree.flatten(kwargs.pop("callbacks", None) or [])
         return super().fit(x, callbacks=[_Iterations(x), *callbacks], **{**kwargs, "shuffle": False})
 
     def _prepare(self, dataset: tf.data.Dataset) -> None:
@@ -119,7 +124,7 @@ class SecondOrderModel(keras.Model):
                 f"Variance reduction {optimizer.variance_reduction!r} keeps a gradient per mini-batch and must see the "
                 "same mini-batches again: pass arrays, or the dataset of a Partition, to fit()."
             )
-        if batches < 0 and optimizer.variance_reduction in ("svrg", "cached", "saga"):
+        if batches < 0 and optimizer.variance_reduction in FULL_GRADIENTS:
             raise ValueError(
                 f"Variance reduction {optimizer.variance_reduction!r} needs a dataset of known, finite length."
             )
@@ -132,6 +137,15 @@ class SecondOrderModel(keras.Model):
             optimizer.batches_per_epoch = batches
         with self.distribute_strategy.scope():
             optimizer.build(self.trainable_variables)
+            if optimizer.stores_batches:  # an epoch that was broken off is over: mini-batches are counted from 0 again
+                k = int(tf.convert_to_tensor(optimizer.iterations))
+                optimizer.iterations.assign(-(-k // batches) * batches)
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """As `keras.Model.train_on_batch`, for an SQGN that needs no full gradients."""
+        if isinstance(self.optimizer, SQGN) and self.optimizer.variance_reduction in FULL_GRADIENTS:
+            raise ValueError(f"SQGN with {self.optimizer.variance_reduction!r} passes over all data: use fit().")
+        return super().train_on_batch(*args, **kwargs)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One iteration k of Algorithm 1."""
@@ -157,7 +171,7 @@ class SecondOrderModel(keras.Model):
 
         due = k % optimizer.curvature_interval == 0
         v = tf.cond(due, lambda: self._product(x, y, s), lambda: tf.zeros_like(s))
-        across_replicas(self._learn_curvature, (samples, due, s, v))
+        across_replicas(self._learn_curvature, (tf.convert_to_tensor(self._curvature_samples(y)), due, s, v))
         clock.append(_after([v]))
         across_replicas(self._finish, (clock,))
 
@@ -183,30 +197,36 @@ class SecondOrderModel(keras.Model):
     def _forward(self, x: Any) -> Any:
         fixed = [tf.convert_to_tensor(v) for v in self.non_trainable_variables]
         options = {"training": True} if self._call_has_training_arg else {}
-        return lambda weights: self.stateless_call(list(weights), fixed, x, **options)[0]
+
+        def forward(weights: Any) -> tf.Tensor:
+            h, _, losses = self.stateless_call(list(weights), fixed, x, return_losses=True, **options)
+            refused = {
+                "losses of layers (activity regularizers, add_loss)": bool(losses),
+                "masked outputs": getattr(h, "_keras_mask", None) is not None,
+            }
+            _refuse("SQGN" if isinstance(self.optimizer, SQGN) else "micro_batch", refused)
+            return h
+
+        return forward
 
     def _gradient(self, weights: list[tf.Tensor], x: Any, y: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Network output, loss and gradient (m,) over a mini-batch."""
 
         def part(x: Any, y: Any) -> tuple[tf.Tensor, list[tf.Tensor]]:
             def loss(h: tf.Tensor) -> tf.Tensor:
-                return tf.reduce_mean(self._sample_losses(y, tf.cast(h, weights[0].dtype)))
+                h = tf.cast(h, weights[0].dtype)
+                return tf.reduce_mean(self._sample_losses(tf.cast(y, h.dtype) if y.dtype.is_floating else y, h))
 
-            h, g = gradient(self._forward(x), weights, loss)
-            return h, [loss(h), vector_of(g)]
+            h, value, g = gradient(self._forward(x), weights, loss)
+            return h, [value, vector_of(g)]
 
         h, (loss, g) = over_micro_batches(part, x, y, self.micro_batch)
         return h, loss, g
 
     def _product(self, x: Any, y: Any, s: tf.Tensor) -> tf.Tensor:
         """Gauss-Newton product (m,) at the current weights over T_k, the first samples of the shuffled S_k."""
-        fraction = self.optimizer.curvature_fraction
-        if fraction < 1.0:
-            samples = y.shape[0]
-            if samples is None:
-                count = tf.cast(tf.math.ceil(fraction * tf.cast(tf.shape(y)[0], tf.float64)), tf.int32)
-            else:
-                count = math.ceil(fraction * samples)
+        if self.optimizer.curvature_fraction < 1.0:
+            count = self._curvature_samples(y)
             x, y = keras.tree.map_structure(lambda a: a[:count], (x, y))
         weights = [tf.convert_to_tensor(v) for v in self.trainable_variables]
 
@@ -218,6 +238,13 @@ class SecondOrderModel(keras.Model):
 
         with single_precision(self):
             return over_micro_batches(part, x, y, self.micro_batch)[1][0]
+
+    def _curvature_samples(self, y: Any) -> Any:
+        """|T_k|, a number where |S_k| is static."""
+        fraction = self.optimizer.curvature_fraction
+        if y.shape[0] is None:
+            return tf.cast(tf.math.ceil(fraction * tf.cast(tf.shape(y)[0], tf.float64)), tf.int32)
+        return math.ceil(fraction * y.shape[0])
 
     def _advance(self, strategy: Any, samples: Any, loss: Any, w: Any, g: Any, g2: Any) -> Any:
         loss, g = (_mean_over_replicas(strategy, samples, value) for value in (loss, g))
@@ -232,7 +259,7 @@ class SecondOrderModel(keras.Model):
     def _finish(self, strategy: Any, clock: Any) -> None:
         """Note the seconds of each part, and give the layers' random generators their next state."""
         clock = [_first(strategy, time) for time in clock]
-        spans = dict(zip(DIAGNOSTICS[6:], (b - a for a, b in pairwise(clock)), strict=True))
+        spans = dict(zip(SECONDS, (b - a for a, b in pairwise(clock)), strict=True))
         self.optimizer._record(**spans)
         self._next_random_state()
 

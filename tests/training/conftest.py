@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from training.partition import Partition
 from training.second_order import SecondOrderModel
+
+MSE = keras.losses.MeanSquaredError
 
 
 @pytest.fixture
@@ -53,3 +56,35 @@ def dense_jacobian(model, x) -> np.ndarray:
         return tape.jacobian(h, [v.value for v in model.trainable_variables])
 
     return np.concatenate([np.reshape(j, (j.shape[0], -1)) for j in jacobian()], axis=1)
+
+
+class NumpyNetwork:
+    """Loss, gradient and Gauss-Newton matrix of `tiny_network` at any weights, densely."""
+
+    def __init__(self, model):
+        self.model = model
+        self.shapes = [v.shape for v in model.trainable_variables]
+
+        @tf.function
+        def output_and_jacobian(weights, x):
+            with tf.GradientTape() as tape:
+                tape.watch(weights)
+                h = tf.reshape(model.stateless_call(weights, [], x)[0], [-1])
+            return h, tape.jacobian(h, weights)
+
+        self.output_and_jacobian = output_and_jacobian
+
+    def at(self, w, x, y):
+        splits = np.cumsum([int(np.prod(s)) for s in self.shapes])[:-1]
+        weights = [tf.constant(b.reshape(s)) for b, s in zip(np.split(w, splits), self.shapes, strict=True)]
+        h, J = self.output_and_jacobian(weights, tf.constant(x))
+        h, J = h.numpy(), np.concatenate([np.reshape(j, (j.shape[0], -1)) for j in J], axis=1)
+        return 2.0 / h.size * J.T @ (h - y.ravel()), 2.0 / h.size * J.T @ J
+
+
+def train(optimizer, epochs=3, micro_batch=None, data=None, loss=None, size=4, **fit):
+    x, y = data or tiny_data()
+    model = tiny_network(micro_batch=micro_batch)
+    model.compile(optimizer=optimizer, loss=loss or MSE(dtype="float64"))
+    history = model.fit(Partition.of_arrays(x, y, size).dataset(optimizer), epochs=epochs, verbose=0, **fit)
+    return model, history.history

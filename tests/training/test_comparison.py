@@ -56,11 +56,14 @@ def test_all_contenders_are_compared_and_continued(digits, tmp_path):
     assert rows["sqgn"]["gradients_per_iteration"] == pytest.approx(gradients_per_iteration(SQGN(), 10))
     with pytest.raises(RunError, match="another comparison"):
         compare(problem, range(1), 3, file)
+    other = replace(problem, contenders={**problem.contenders, "sqgn": lambda: SQGN(history=5)})
+    with pytest.raises(RunError, match="sqgn with other settings"):
+        compare(other, range(1), 2, file)
 
 
 def test_stability_counts_what_diverged_and_what_got_stuck(digits, tmp_path):
     problem = stability(mnist_problem(digits, batch_size=50))
-    assert len(problem.contenders) == 10
+    assert len(problem.contenders) == 12
     file = tmp_path / "stability.json"
     results = compare(problem, range(2), 2, file, only=["none 0.1"], rounds=0)
     found = failures(results, 0.55)["none 0.1"]

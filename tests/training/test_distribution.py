@@ -18,27 +18,31 @@ keras.config.set_floatx("float64")
 keras.config.set_dtype_policy("float64")
 from conftest import flat, tiny_data, tiny_network
 from training.sqgn import SQGN
-from training.variance_reduction import Partition
+from training.partition import Partition
+from training.variance_reduction import ESTIMATORS
 
 strategy = tf.distribute.MirroredStrategy([f"/cpu:{i}" for i in range(int(sys.argv[3]))])
-ends = {}
-for kind in ("none", "svrg", "cached", "saga", "storm"):
+
+def train(kind, samples, micro_batch=None):
     with strategy.scope():
-        model = tiny_network()
+        model = tiny_network(micro_batch=micro_batch)
         optimizer = SQGN(variance_reduction=kind, curvature_fraction=1.0)
         model.compile(optimizer=optimizer, loss=keras.losses.MeanSquaredError(dtype="float64"))
-    x, y = tiny_data(11)
+    x, y = tiny_data(samples)
     history = model.fit(Partition.of_arrays(x, y, 4).dataset(model.optimizer), epochs=6, verbose=0)
-    ends[kind] = np.append(flat(model.trainable_variables), history.history["loss"])
-np.savez(sys.argv[2], **ends)
+    return np.append(flat(model.trainable_variables), history.history["loss"])
+
+ends = {kind: train(kind, 11) for kind in ESTIMATORS}
+np.savez(sys.argv[2], **ends, even=train("cached", 12), micro=train("momentum", 11, 1))
 """
 
 
 def test_two_devices_give_the_iterates_of_one(tmp_path):
     """Mini-batches of 4, 4 and 3: the parts of the last one are uneven (of the first, Keras wants them even).
 
-    Weights and losses of six epochs with each kind of variance reduction. (T_k is a part of each device's samples, so
-    it is the same on one and on two only when it is all of S_k.)
+    Weights and losses of six epochs with each kind of variance reduction, in mini-batches that are all alike, and in
+    micro-batches. (T_k is a part of each device's samples, so it is the same on one and on two only when it is all of
+    S_k.)
     """
     results = []
     for devices in (1, 2):

@@ -33,7 +33,6 @@ import sys
 from pathlib import Path
 from data_gen.survey import Survey
 from training.fit import train
-from training.memory import peak_memory
 from training.runs import Settings, begin_run
 survey = Survey.open(sys.argv[1])
 train(begin_run(Path(sys.argv[2]), Settings("sqgn", "demo", 6, 8, augment="all"), survey), survey, verbose=0)

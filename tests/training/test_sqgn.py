@@ -6,37 +6,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import flat, tiny_data, tiny_network
+from conftest import MSE, NumpyNetwork, flat, tiny_data, tiny_network, train
 
+from training.partition import Partition
 from training.second_order import SecondOrderModel
 from training.sqgn import SQGN
-from training.variance_reduction import Cached, Partition
-
-MSE = keras.losses.MeanSquaredError
-
-
-class NumpyNetwork:
-    """Loss, gradient and Gauss-Newton matrix of `tiny_network` at any weights, densely."""
-
-    def __init__(self, model):
-        self.model = model
-        self.shapes = [v.shape for v in model.trainable_variables]
-
-        @tf.function
-        def output_and_jacobian(weights, x):
-            with tf.GradientTape() as tape:
-                tape.watch(weights)
-                h = tf.reshape(model.stateless_call(weights, [], x)[0], [-1])
-            return h, tape.jacobian(h, weights)
-
-        self.output_and_jacobian = output_and_jacobian
-
-    def at(self, w, x, y):
-        splits = np.cumsum([int(np.prod(s)) for s in self.shapes])[:-1]
-        weights = [tf.constant(b.reshape(s)) for b, s in zip(np.split(w, splits), self.shapes, strict=True)]
-        h, J = self.output_and_jacobian(weights, tf.constant(x))
-        h, J = h.numpy(), np.concatenate([np.reshape(j, (j.shape[0], -1)) for j in J], axis=1)
-        return 2.0 / h.size * J.T @ (h - y.ravel()), 2.0 / h.size * J.T @ J
+from training.variance_reduction import ESTIMATORS
 
 
 def algorithm_1(network, w, batches, data, *, K, alpha, lam, L, M, fraction, iterations):
@@ -123,100 +98,14 @@ def test_one_step_solves_a_quadratic(float64):
     np.testing.assert_allclose(flat(model.trainable_variables), best.ravel(), rtol=1e-8)
 
 
-def train(optimizer, epochs=3, micro_batch=None, data=None, loss=None, size=4, **fit):
-    x, y = data or tiny_data()
-    model = tiny_network(micro_batch=micro_batch)
-    model.compile(optimizer=optimizer, loss=loss or MSE(dtype="float64"))
-    history = model.fit(Partition.of_arrays(x, y, size).dataset(optimizer), epochs=epochs, verbose=0, **fit)
-    return model, history.history
-
-
 @pytest.mark.parametrize(
     ("variance_reduction", "micro_batch"),
-    [("none", 1), ("none", 100), ("svrg", 3), ("cached", 3), ("saga", 3), ("storm", 3)],
+    [("none", 1), ("none", 100), ("momentum", 3), ("svrg", 3), ("cached", 3), ("saga", 3), ("storm", 3)],
 )
 def test_micro_batches_give_the_same_iterates(float64, variance_reduction, micro_batch):
     whole, _ = train(SQGN(variance_reduction=variance_reduction))
     parts, _ = train(SQGN(variance_reduction=variance_reduction), micro_batch=micro_batch)
     np.testing.assert_allclose(flat(parts.trainable_variables), flat(whole.trainable_variables), atol=1e-9)
-
-
-@pytest.mark.parametrize("interval", [None, 1])
-def test_cached_gives_the_iterates_of_svrg(float64, interval):
-    svrg, _ = train(SQGN(variance_reduction="svrg", full_gradient_interval=interval))
-    cached, _ = train(SQGN(variance_reduction="cached", full_gradient_interval=interval))
-    np.testing.assert_allclose(flat(cached.trainable_variables), flat(svrg.trainable_variables), atol=1e-9)
-
-
-@pytest.mark.parametrize(("interval", "passes"), [(None, 2), (1, 6)])
-def test_cached_leaves_the_mini_batch_under_way_out_of_the_full_pass(float64, monkeypatch, interval, passes):
-    """Two epochs of three mini-batches: each full pass adds two gradients, and the step's own is the third."""
-    added = []
-    add = Cached.add_to_full_gradient
-
-    def counting(self, batch, g, samples):
-        tf.py_function(lambda b: added.append(int(b)), [batch], [])
-        add(self, batch, g, samples)
-
-    monkeypatch.setattr(Cached, "add_to_full_gradient", counting)
-    train(SQGN(variance_reduction="cached", full_gradient_interval=interval), epochs=2)
-    under_way = [0, 0] if interval is None else [0, 1, 2, 0, 1, 2]
-    assert len(under_way) == passes
-    assert added == [b for last in under_way for b in (*sorted({0, 1, 2} - {last}), last)]
-
-
-def test_a_batch_of_everything_has_no_variance_to_reduce(float64):
-    """With one mini-batch of all samples every estimator is the plain gradient."""
-    x, y = tiny_data()
-    ends = []
-    for variance_reduction in ("none", "svrg", "cached", "saga", "storm"):
-        model = tiny_network()
-        optimizer = SQGN(variance_reduction=variance_reduction, curvature_fraction=1.0)
-        model.compile(optimizer=optimizer, loss=MSE(dtype="float64"))
-        model.fit(x, y, batch_size=12, epochs=5, verbose=0)
-        ends.append(flat(model.trainable_variables))
-    for end in ends[1:]:
-        np.testing.assert_allclose(end, ends[0], atol=1e-9)
-
-
-def test_saga_averages_to_the_full_gradient(float64):
-    """Right after the full pass, all stored gradients are those of w_0: g_0 is the full gradient."""
-    x, y = tiny_data()
-    model = tiny_network()
-    w = flat(model.trainable_variables)
-    optimizer = SQGN(variance_reduction="saga", first_step=1.0, max_step=None, scaling="common")
-    model.compile(optimizer=optimizer, loss=MSE(dtype="float64"))
-    partition = Partition.of_arrays(x, y, 4)
-    model.fit(partition.dataset(optimizer).take(1).apply(_keeping(partition)), epochs=1, verbose=0)
-    assert optimizer.iterations == 1
-    full, _ = NumpyNetwork(model).at(w, *_first_batch(partition, optimizer))
-    np.testing.assert_allclose(flat(model.trainable_variables) - w, -full, atol=1e-9)
-
-
-def _keeping(partition):
-    def keep(dataset):
-        dataset.partition = partition
-        return dataset
-
-    return keep
-
-
-def _first_batch(partition, optimizer):
-    return next(iter(partition.dataset(optimizer).as_numpy_iterator()))
-
-
-def test_partition_covers_every_sample_once_and_changes_with_the_epoch():
-    optimizer = SQGN()
-    partition = Partition.of_arrays(np.arange(10), np.arange(10), 4, seed=3)
-    epochs = []
-    for epoch in range(2):
-        optimizer.iterations.assign(3 * epoch)
-        batches = [tuple(x) for x, _ in partition.dataset(optimizer).as_numpy_iterator()]
-        again = [tuple(x) for x, _ in partition.dataset(optimizer).as_numpy_iterator()]
-        assert batches == again
-        assert sorted(sum(batches, ())) == list(range(10))
-        epochs.append(batches)
-    assert epochs[0] != epochs[1]
 
 
 def test_exploding_loss_is_rolled_back(float64):
@@ -236,64 +125,6 @@ def test_the_safeguard_changes_nothing_while_all_is_well(float64, scaling):
         train(SQGN(scaling=scaling, max_step=None, safeguard=safeguard), epochs=10)[0] for safeguard in (True, False)
     )
     np.testing.assert_allclose(flat(guarded.trainable_variables), flat(free.trainable_variables), atol=1e-12)
-
-
-@pytest.mark.parametrize("variance_reduction", ["none", "svrg", "cached", "saga", "storm"])
-@pytest.mark.parametrize("broken", [0, 3])
-def test_one_broken_mini_batch_does_no_lasting_harm(float64, variance_reduction, broken):
-    """A gradient that is not a number, in the first iteration or a later one: weights stay finite and move on."""
-    model = tiny_network()
-    optimizer = SQGN(variance_reduction=variance_reduction, batches_per_epoch=3)
-    model.compile(optimizer=optimizer, loss=MSE(dtype="float64"))
-    optimizer.build(model.trainable_variables)
-    start = flat(model.trainable_variables)
-    rng = np.random.default_rng(0)
-    for k in range(12):
-        w = [tf.convert_to_tensor(v) for v in model.trainable_variables]
-        g = tf.constant(rng.normal(size=start.size)) * (np.nan if k == broken else 1.0)
-        loss = tf.constant(np.nan if k == broken else 1.0, tf.float64)
-        s = optimizer.advance(tf.constant(4), loss, w, g, 0.5 * g)
-        if k == broken:
-            np.testing.assert_array_equal(s, 0.0)
-        optimizer.learn_curvature(tf.constant(True), s, s)
-        assert np.all(np.isfinite(flat(model.trainable_variables)))
-    assert all(np.all(np.isfinite(v)) for v in optimizer.variables)
-    assert optimizer.report()["rollbacks"] == 1
-    assert np.abs(flat(model.trainable_variables) - start).max() > 1e-3
-
-
-@pytest.mark.parametrize("variance_reduction", ["none", "saga", "storm"])
-def test_nothing_is_learned_from_an_exploded_loss(float64, variance_reduction):
-    """Its gradient is finite, and enters neither the scaling, nor the estimator, nor the history."""
-    model = tiny_network()
-    optimizer = SQGN(variance_reduction=variance_reduction, batches_per_epoch=3)
-    model.compile(optimizer=optimizer, loss=MSE(dtype="float64"))
-    optimizer.build(model.trainable_variables)
-    rng = np.random.default_rng(0)
-
-    def iteration(loss):
-        w = [tf.convert_to_tensor(v) for v in model.trainable_variables]
-        g = tf.constant(rng.normal(size=flat(w).size))
-        optimizer.advance(tf.constant(4), tf.constant(loss, tf.float64), w, g, 0.5 * g)
-
-    for _ in range(5):
-        iteration(1.0)
-    before = [np.array(v) for v in optimizer.variables]
-    iteration(1e3)
-    changed = {
-        v.name for v, value in zip(optimizer.variables, before, strict=True) if not np.array_equal(value, np.array(v))
-    }
-    assert changed <= {"iteration", "last_step", "usual_loss", "step_limit", "diagnostics"}
-    assert not np.any(optimizer._last_step)
-
-
-def test_saga_keeps_the_mean_of_its_table(float64):
-    """Mini-batches of 5, 5 and 2 samples: each counts by its samples, after the full pass and ever after."""
-    model, _ = train(SQGN(variance_reduction="saga"), size=5)
-    estimator = model.optimizer._estimator
-    n, table = np.array(estimator.samples), np.array(estimator.table)
-    np.testing.assert_array_equal(np.sort(n), [2, 5, 5])
-    np.testing.assert_allclose(estimator.mu, n @ table / 12, atol=1e-12)
 
 
 def test_compiling_again_trains_the_new_optimizer(float64):
@@ -378,7 +209,7 @@ def test_checkpoints_of_keras_hold_model_and_optimizer(tmp_path):
 def test_saved_model_goes_on_as_if_never_saved(tmp_path):
     """`.keras` files carry all of the optimizer's state: equal to the bit."""
     x, y = (a.astype("float32") for a in tiny_data())
-    for variance_reduction in ("none", "svrg", "cached", "saga", "storm"):
+    for variance_reduction in ESTIMATORS:
         whole, _ = train(SQGN(variance_reduction=variance_reduction), 4, data=(x, y), loss="mse")
         half, _ = train(SQGN(variance_reduction=variance_reduction), 2, data=(x, y), loss="mse")
         half.save(tmp_path / "half.keras")
@@ -386,6 +217,40 @@ def test_saved_model_goes_on_as_if_never_saved(tmp_path):
         assert isinstance(loaded, SecondOrderModel)
         loaded.fit(Partition.of_arrays(x, y, 4).dataset(loaded.optimizer), epochs=2, verbose=0)
         np.testing.assert_array_equal(flat(loaded.trainable_variables), flat(whole.trainable_variables))
+
+
+def test_one_optimizer_is_for_one_model():
+    x, y = (a.astype("float32") for a in tiny_data())
+    first, optimizer = tiny_network(), SQGN()
+    for model in (first, tiny_network(seed=2)):
+        model.compile(optimizer=optimizer, loss="mse")
+        if model is first:
+            model.fit(x, y, verbose=0)
+            continue
+        with pytest.raises(ValueError, match="other variables"):
+            model.fit(x, y, verbose=0)
+
+
+def test_interrupted_fit_is_backed_up_and_restored(tmp_path):
+    """Keras's BackupAndRestore: a fit that dies after two epochs, and one that goes on, end as one that did not."""
+    x, y = (a.astype("float32") for a in tiny_data())
+
+    class Die(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    def fit(*callbacks):
+        backup = keras.callbacks.BackupAndRestore(tmp_path / "backup", delete_checkpoint=False)
+        model, history = train(SQGN(), 4, data=(x, y), loss="mse", callbacks=[backup, *callbacks])
+        return flat(model.trainable_variables), len(history["loss"])
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(Die())
+    resumed, epochs = fit()
+    assert epochs == 2
+    whole, _ = train(SQGN(), 4, data=(x, y), loss="mse")
+    np.testing.assert_array_equal(resumed, flat(whole.trainable_variables))
 
 
 def test_dropout_uses_one_mask_for_all_passes():
@@ -459,9 +324,27 @@ def test_models_without_a_gauss_newton_matrix_are_refused():
         compiled(dense(2), loss="mae")
     with pytest.raises(ValueError, match="steps_per_execution"):
         compiled(dense(2), steps_per_execution=2)
+    with pytest.raises(ValueError, match="run_eagerly"):
+        compiled(dense(2), run_eagerly=True)
+    with pytest.raises(ValueError, match="loss_weights"):
+        compiled(dense(2), loss_weights=[2.0])
+    inputs = keras.Input((4,))
+    with pytest.raises(ValueError, match="several outputs"):
+        SecondOrderModel(inputs, [dense(2)(inputs), dense(3)(inputs)]).compile(optimizer=SQGN(), loss="mse")
+    with pytest.raises(ValueError, match="Hessian"):
+        compiled(dense(2), loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0))
     x, y = np.zeros((4, 4)), np.zeros((4, 2))
-    with pytest.raises(ValueError, match="class_weight"):
-        compiled(dense(2)).fit(x, y, class_weight={0: 1.0})
+    for name, value in (("class_weight", {0: 1.0}), ("sample_weight", np.ones(4)), ("validation_split", 0.5)):
+        with pytest.raises(ValueError, match=name):
+            compiled(dense(2)).fit(x, y, **{name: value})
+    with pytest.raises(ValueError, match="same number of samples"):
+        compiled(dense(2)).fit(x, y[:3])
+    with pytest.raises(ValueError, match=r"tf\.data\.Dataset"):
+        compiled(dense(2)).fit(x)
+    with pytest.raises(ValueError, match="activity regularizers"):
+        compiled(dense(2, activity_regularizer="l2")).fit(x, y, verbose=0)
+    with pytest.raises(ValueError, match="passes over all data"):
+        compiled(dense(2), optimizer=SQGN(variance_reduction="svrg")).train_on_batch(x, y)
     with pytest.raises(ValueError, match="same mini-batches"):
         compiled(dense(2), optimizer=SQGN(variance_reduction="saga")).fit(
             tf.data.Dataset.from_tensor_slices((x, y)).batch(2)
@@ -490,3 +373,5 @@ def test_any_other_optimizer_trains_as_usual(float64, micro_batch):
         model.compile(optimizer="adam", loss="mse")
         with pytest.raises(ValueError, match="micro_batch does not support sample weights"):
             model.fit(x, y, sample_weight=np.ones(12), verbose=0)
+        with pytest.raises(ValueError, match="mean over the batch"):
+            model.compile(optimizer="adam", loss=MSE(reduction="sum"))
