@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from figures.palette import BASELINE_COLOUR, run_line
 
@@ -56,18 +57,17 @@ def _convergence(
     for number, (name, whole) in enumerate(runs.items()):
         line = run_line(number)
         repetitions = [_until_divergence(curve, highest) for curve in whole]
-        if any(np.isnan(curve.loss).any() for curve in repetitions):
-            name = f"{name}, diverged"
         _draw_run(panels[0], name, [(curve.x, curve.loss) for curve in repetitions], line)
         _draw_run(panels[1], name, [(curve.x, curve.score) for curve in repetitions], line)
     for number, axes in enumerate(panels):
         if baseline is not None:
             axes.axhline(baseline[number], color=BASELINE_COLOUR, linestyle=(0, (1, 1)), label=baseline_name)
         axes.set_xlabel(X_LABELS[x_axis])
+        axes.xaxis.set_major_locator(MaxNLocator(integer=x_axis == "epochs"))
         axes.set_ylabel(labels[number])
         axes.grid(alpha=0.3)
     panels[0].set_yscale("log")
-    panels[0].legend(loc="upper right", framealpha=0.9)
+    panels[0].legend(loc="best", fontsize="small", framealpha=0.9)
     return figure
 
 
@@ -80,12 +80,15 @@ def _until_divergence(curve: Curve, highest: float) -> Curve:
 def _draw_run(
     axes: Axes, name: str, repetitions: Sequence[tuple[np.ndarray, np.ndarray]], line: Mapping[str, Any]
 ) -> None:
-    """One repetition is a line; of several each is thin, and their median at each point is thick."""
+    """One repetition is a line; of several each is thin, and the median of those that did not diverge is thick."""
+    sound = [(x, values) for x, values in repetitions if not np.isnan(values).any()]
+    diverged = len(repetitions) - len(sound)
     if len(repetitions) == 1:
-        axes.plot(*repetitions[0], label=name, linewidth=1.8, **line)
+        axes.plot(*repetitions[0], label=name + ", diverged" * diverged, linewidth=1.8, **line)
         return
     for x, values in repetitions:
         axes.plot(x, values, color=line["color"], linewidth=0.7, alpha=0.7)
-    shortest = min(len(x) for x, _ in repetitions)
-    x, values = (np.median([curve[i][:shortest] for curve in repetitions], axis=0) for i in (0, 1))
-    axes.plot(x, values, label=f"{name} (median of {len(repetitions)})", linewidth=1.8, **line)
+    shortest = min((len(x) for x, _ in sound), default=0)
+    x, values = (np.median([curve[i][:shortest] for curve in sound or [([], [])]], axis=0) for i in (0, 1))
+    others = f", {diverged} diverged" if diverged else ""
+    axes.plot(x, values, label=f"{name} (median of {len(sound)}{others})", linewidth=1.8, **line)

@@ -91,11 +91,12 @@ def optimizer(
         if row["parts"]:
             parts.add_row(contender, *(f"{1e3 * row['parts'][f'seconds_{name}']:.1f}" for name in names))
     Console().print(parts)
-    curves: dict[str, list[Curve]] = {}
+    curves: dict[str, list[Curve]] = {name: [] for name in chosen.contenders}
     for row in results["repetitions"]:
         loss, score = (np.array(row[key], float) for key in ("loss", "score"))
-        curves.setdefault(row["contender"], []).append(Curve(np.arange(1, epochs + 1), loss * unit, score))
-    draw(curves).savefig(output.with_suffix(".png"), dpi=150)
+        curves[row["contender"]].append(Curve(np.arange(1, epochs + 1), loss * unit, score))
+    figure = draw({name: repetitions for name, repetitions in curves.items() if repetitions})
+    figure.savefig(output.with_suffix(".png"), dpi=150)
     print(f"Results are in {output}, the curves in {output.with_suffix('.png')}")
 
 

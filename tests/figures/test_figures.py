@@ -61,6 +61,10 @@ def test_a_diverged_curve_ends_and_says_so():
     assert [text.get_text() for text in loss.get_legend().get_texts()] == ["adam", "reference, diverged"]
     assert loss.get_ylim()[1] < 10.0
     assert score.get_ylim()[0] > 0.5
+    loss = mnist_convergence({"reference": [sound, wild], "wild": [wild, wild]}).axes[0]
+    names = ["reference (median of 1, 1 diverged)", "wild (median of 0, 2 diverged)"]
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == names
+    np.testing.assert_array_equal(loss.get_lines()[2].get_ydata(), sound.loss)
 
 
 def test_convergence_draws_every_repetition_their_median_and_the_mean_model():
