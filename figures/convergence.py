@@ -88,7 +88,9 @@ def _draw_run(
         return
     for x, values in repetitions:
         axes.plot(x, values, color=line["color"], linewidth=0.7, alpha=0.7)
+    nothing = np.empty(0)
     shortest = min((len(x) for x, _ in sound), default=0)
-    x, values = (np.median([curve[i][:shortest] for curve in sound or [([], [])]], axis=0) for i in (0, 1))
+    cut = [(x[:shortest], values[:shortest]) for x, values in sound or [(nothing, nothing)]]
+    x, values = (np.median([curve[i] for curve in cut], axis=0) for i in (0, 1))
     others = f", {diverged} diverged" if diverged else ""
     axes.plot(x, values, label=f"{name} (median of {len(sound)}{others})", linewidth=1.8, **line)
