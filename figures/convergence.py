@@ -53,7 +53,8 @@ def _convergence(
 ) -> Figure:
     figure = Figure(figsize=(8.4, 3.6), layout="constrained")
     panels = figure.subplots(1, 2, sharex=True)
-    highest = 3.0 * max(curve.loss[0] for repetitions in runs.values() for curve in repetitions)
+    first = [curve.loss[0] for repetitions in runs.values() for curve in repetitions]
+    highest = 3.0 * max(filter(np.isfinite, first), default=np.inf)
     for number, (name, whole) in enumerate(runs.items()):
         line = run_line(number)
         repetitions = [_until_divergence(curve, highest) for curve in whole]
@@ -84,13 +85,14 @@ def _draw_run(
     sound = [(x, values) for x, values in repetitions if not np.isnan(values).any()]
     diverged = len(repetitions) - len(sound)
     if len(repetitions) == 1:
-        axes.plot(*repetitions[0], label=name + ", diverged" * diverged, linewidth=1.8, **line)
+        axes.plot(*repetitions[0], label=f"{name}, diverged" if diverged else name, linewidth=1.8, **line)
         return
     for x, values in repetitions:
         axes.plot(x, values, color=line["color"], linewidth=0.7, alpha=0.7)
-    nothing = np.empty(0)
-    shortest = min((len(x) for x, _ in sound), default=0)
-    cut = [(x[:shortest], values[:shortest]) for x, values in sound or [(nothing, nothing)]]
-    x, values = (np.median([curve[i] for curve in cut], axis=0) for i in (0, 1))
+    if not sound:
+        axes.plot([], [], label=f"{name}, all {diverged} diverged", linewidth=1.8, **line)
+        return
+    shortest = min(len(x) for x, _ in sound)
+    x, values = (np.median([curve[i][:shortest] for curve in sound], axis=0) for i in (0, 1))
     others = f", {diverged} diverged" if diverged else ""
     axes.plot(x, values, label=f"{name} (median of {len(sound)}{others})", linewidth=1.8, **line)

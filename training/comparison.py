@@ -168,10 +168,11 @@ def compare(
     results: dict[str, Any] = {"problem": problem.name, "epochs": epochs, "contenders": {}, "repetitions": []}
     if output.exists():
         before = json.loads(output.read_text())
-        if any(before.get(key) != results[key] for key in ("problem", "epochs")):
+        if any(before.get(key) != results[key] for key in ("problem", "epochs")) or "contenders" not in before:
             raise RunError(f"{output} holds another comparison: choose another file")
         results = before
-    for name in names:
+    timed = dict.fromkeys([*results.get("cost", {}), *names]) if rounds else names
+    for name in timed:
         settings = _settings(problem.contenders[name]())
         if results["contenders"].setdefault(name, settings) != settings:
             raise RunError(f"{output} holds trainings of {name} with other settings: choose another file")
@@ -179,7 +180,7 @@ def compare(
     contender = functools.cache(lambda name: Contender(problem, name))
     if rounds and not set(names) <= set(results.get("cost", {})):
         results["machine"] = machine()
-        results["cost"] = cost([contender(name) for name in dict.fromkeys([*results.get("cost", {}), *names])], rounds)
+        results["cost"] = cost([contender(name) for name in timed], rounds)
         write_whole(output, json.dumps(results, indent=1) + "\n")
     done = {(row["contender"], row["seed"]) for row in results["repetitions"]}
     for seed in seeds:

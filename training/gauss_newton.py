@@ -169,7 +169,7 @@ def over_micro_batches(
         return outputs, [mean * (tf.cast(length, mean.dtype) / tf.cast(samples, mean.dtype)) for mean in means]
 
     outputs, sums = part(0, first)
-    count = 1 + (samples - first) // micro_batch
+    count = tf.maximum(1 + (samples - first) // micro_batch, 1)  # a replica may have no samples
     pieces = tf.TensorArray(outputs.dtype, count, infer_shape=False, element_shape=[None, *outputs.shape[1:]])
 
     def accumulate(number: tf.Tensor, pieces: tf.TensorArray, sums: list[tf.Tensor]) -> tuple:

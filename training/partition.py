@@ -18,7 +18,7 @@ def without_autotuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
 
 
 class Partition:
-    """Mini-batches drawn anew each epoch from (seed, epoch).
+    """Mini-batches drawn anew each epoch from (seed, epoch), or from (seed, 0) for an optimizer with `fixed_batches`.
 
     The epoch is read from the optimizer's iteration count when an epoch is begun, so that a second pass over the data
     within an epoch sees the same mini-batches, and a resumed training the ones it would have seen.

@@ -33,14 +33,14 @@ from training.gauss_newton import (
 )
 from training.partition import Partition
 from training.sqgn import SECONDS, SQGN
-from training.variance_reduction import FULL_GRADIENTS
 
 
 @keras.saving.register_keras_serializable(package="sqgn")
 class SecondOrderModel(keras.Model):
     """A Keras model whose `train_step` is one iteration of Algorithm 1 when its optimizer is SQGN.
 
-    With any other optimizer it trains as a `keras.Model` does, in micro-batches if asked.
+    With any other optimizer it trains as a `keras.Model` does, in micro-batches if asked (of layers' state their random
+    seeds alone then move on).
 
     Args:
         micro_batch: samples per forward and backward pass; gradients and products are accumulated over the
@@ -56,7 +56,8 @@ class SecondOrderModel(keras.Model):
         """As `keras.Model.compile`; with SQGN the loss must have a known Hessian, and XLA is off.
 
         Raises ValueError where the Gauss-Newton matrix would not be the one of the loss: an unknown loss, weighted
-        losses, several outputs, batch statistics, regularized layers, XLA, several steps per execution.
+        losses or losses that are no mean, several outputs, batch statistics, regularized layers, XLA, eager steps or
+        several per execution. Micro-batches with another optimizer refuse what would not be the same training.
         """
         second_order = isinstance(optimizer, SQGN)
         if second_order or self.micro_batch is not None:
@@ -105,9 +106,9 @@ class SecondOrderModel(keras.Model):
         """As `keras.Model.fit`. Arrays become a `Partition`; a dataset must hold the training set once."""
         if not isinstance(self.optimizer, SQGN):
             return super().fit(x, y, batch_size=batch_size, **kwargs)
-        unsupported = ("class_weight", "sample_weight", "validation_split", "steps_per_epoch")
-        given = {f"fit({name}=...)": kwargs.get(name) is not None for name in unsupported}
-        _refuse("SQGN", {**given, "fit(validation_split=...)": bool(kwargs.get("validation_split"))})
+        names = ("class_weight", "sample_weight", "steps_per_epoch")
+        refused = {f"fit({name}=...)": kwargs.get(name) is not None for name in names}
+        _refuse("SQGN", {**refused, "fit(validation_split=...)": bool(kwargs.get("validation_split"))})
         if y is not None:
             x = Partition.of_arrays(x, y, batch_size or min(32, len(y))).dataset(self.optimizer)
         if not isinstance(x, tf.data.Dataset):
@@ -124,7 +125,7 @@ class SecondOrderModel(keras.Model):
                 f"Variance reduction {optimizer.variance_reduction!r} keeps a gradient per mini-batch and must see the "
                 "same mini-batches again: pass arrays, or the dataset of a Partition, to fit()."
             )
-        if batches < 0 and optimizer.variance_reduction in FULL_GRADIENTS:
+        if batches < 0 and optimizer.full_gradients:
             raise ValueError(
                 f"Variance reduction {optimizer.variance_reduction!r} needs a dataset of known, finite length."
             )
@@ -133,18 +134,20 @@ class SecondOrderModel(keras.Model):
         interval = optimizer.full_gradient_interval
         if optimizer.variance_reduction == "cached" and interval is not None and batches % interval:
             raise ValueError(f"full_gradient_interval={interval} must divide the {batches} mini-batches of an epoch.")
-        if batches > 0:
-            optimizer.batches_per_epoch = batches
         with self.distribute_strategy.scope():
+            if optimizer.built and optimizer.batches_per_epoch not in (None, batches):
+                optimizer._estimator.forget()
+            if batches > 0:
+                optimizer.batches_per_epoch = batches
             optimizer.build(self.trainable_variables)
-            if optimizer.stores_batches:  # an epoch that was broken off is over: mini-batches are counted from 0 again
-                k = int(tf.convert_to_tensor(optimizer.iterations))
-                optimizer.iterations.assign(-(-k // batches) * batches)
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.train_on_batch`, for an SQGN that needs no full gradients."""
-        if isinstance(self.optimizer, SQGN) and self.optimizer.variance_reduction in FULL_GRADIENTS:
-            raise ValueError(f"SQGN with {self.optimizer.variance_reduction!r} passes over all data: use fit().")
+        if isinstance(self.optimizer, SQGN):
+            if self.optimizer.full_gradients:
+                raise ValueError(f"SQGN with {self.optimizer.variance_reduction!r} passes over all data: use fit().")
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
         return super().train_on_batch(*args, **kwargs)
 
     def train_step(self, data: Any) -> dict[str, Any]:
@@ -200,14 +203,14 @@ class SecondOrderModel(keras.Model):
 
         def forward(weights: Any) -> tf.Tensor:
             h, _, losses = self.stateless_call(list(weights), fixed, x, return_losses=True, **options)
-            refused = {
-                "losses of layers (activity regularizers, add_loss)": bool(losses),
-                "masked outputs": getattr(h, "_keras_mask", None) is not None,
-            }
-            _refuse("SQGN" if isinstance(self.optimizer, SQGN) else "micro_batch", refused)
+            self._refuse_here("losses of layers (activity regularizers, add_loss)", bool(losses))
+            self._refuse_here("masked outputs", getattr(h, "_keras_mask", None) is not None)
             return h
 
         return forward
+
+    def _refuse_here(self, what: str, found: bool) -> None:
+        _refuse("SQGN" if isinstance(self.optimizer, SQGN) else "micro_batch", {what: found})
 
     def _gradient(self, weights: list[tf.Tensor], x: Any, y: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Network output, loss and gradient (m,) over a mini-batch."""
@@ -215,7 +218,11 @@ class SecondOrderModel(keras.Model):
         def part(x: Any, y: Any) -> tuple[tf.Tensor, list[tf.Tensor]]:
             def loss(h: tf.Tensor) -> tf.Tensor:
                 h = tf.cast(h, weights[0].dtype)
-                return tf.reduce_mean(self._sample_losses(tf.cast(y, h.dtype) if y.dtype.is_floating else y, h))
+                values = self._sample_losses(tf.cast(y, h.dtype), h)
+                in_parts = self.micro_batch is not None
+                self._refuse_here("losses that are not one of each sample", in_parts and values.shape.rank == 0)
+                self._refuse_here("masked losses", getattr(values, "_keras_mask", None) is not None)
+                return tf.reduce_mean(values)
 
             h, value, g = gradient(self._forward(x), weights, loss)
             return h, [value, vector_of(g)]
@@ -232,7 +239,7 @@ class SecondOrderModel(keras.Model):
 
         def part(x: Any, y: Any) -> tuple[tf.Tensor, list[tf.Tensor]]:
             h, v = gauss_newton_product(
-                self._forward(x), weights, lambda h, z: self._hessian(y, h, z), blocks_of(s, weights)
+                self._forward(x), weights, lambda h, z: self._hessian(tf.cast(y, h.dtype), h, z), blocks_of(s, weights)
             )
             return h, [vector_of(v)]
 
@@ -298,7 +305,10 @@ class SecondOrderModel(keras.Model):
         estimator.end_full_gradient(seen)
 
     def evaluate_full_gradient(self, dataset: tf.data.Dataset) -> None:
-        """Lines 3 to 6: the gradient of the loss over the whole training set at the current weights."""
+        """Lines 3 to 6: the gradient of the loss over the whole training set at the current weights.
+
+        ("cached" and "saga": over the mini-batches but the one under way, which the iteration adds.)
+        """
         batches = iter(self.distribute_strategy.experimental_distribute_dataset(dataset))
         self._full_gradient(batches, tf.constant(self.optimizer.batches_per_epoch, tf.int64))
 
@@ -348,6 +358,10 @@ class _Iterations(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         optimizer = self.model.optimizer
         self.k = int(tf.convert_to_tensor(optimizer.iterations))
+        if optimizer.stores_batches:  # an epoch that was broken off is over: mini-batches are counted from 0 again
+            self.k = -(-self.k // optimizer.batches_per_epoch) * optimizer.batches_per_epoch
+            with self.model.distribute_strategy.scope():
+                optimizer.iterations.assign(self.k)
         self.interval = optimizer.full_gradient_interval or optimizer.batches_per_epoch
         optimizer.forget_diagnostics()
 

@@ -29,6 +29,7 @@ class Plain:
     what the iteration evaluates next, and what `observe` adds.
     """
 
+    full_gradients = False
     stores_batches = False
     fixed_batches = False
 
@@ -63,11 +64,12 @@ class Plain:
         return g
 
 
-class SVRG(Plain):
-    """`svrg`: lines 3 to 8 of Algorithm 1."""
+class _Snapshot(Plain):
+    """A full gradient mu every K iterations; after a `forget` the estimate is the plain gradient until the next."""
+
+    full_gradients = True
 
     def __init__(self, add: AddVariable, weights: int, batches: int | None) -> None:
-        self.snapshot = add((weights,), name="snapshot")
         self.mu = add((weights,), name="full_gradient")
         self.valid = add((), name="snapshot_is_valid")
 
@@ -75,12 +77,23 @@ class SVRG(Plain):
         return iteration % interval == 0
 
     def begin_full_gradient(self, w: tf.Tensor) -> None:
-        self.snapshot.assign(w)
-        self.mu.assign(tf.zeros_like(w))
         self.valid.assign(1.0)
 
     def forget(self) -> None:
         self.valid.assign(0.0)
+
+
+class SVRG(_Snapshot):
+    """`svrg`: lines 3 to 8 of Algorithm 1."""
+
+    def __init__(self, add: AddVariable, weights: int, batches: int | None) -> None:
+        super().__init__(add, weights, batches)
+        self.snapshot = add((weights,), name="snapshot")
+
+    def begin_full_gradient(self, w: tf.Tensor) -> None:
+        super().begin_full_gradient(w)
+        self.snapshot.assign(w)
+        self.mu.assign(tf.zeros_like(w))
 
     def add_to_full_gradient(self, batch: tf.Tensor, g: tf.Tensor, samples: tf.Tensor) -> None:
         self.mu.assign_add(tf.cast(samples, g.dtype) * g)
@@ -95,23 +108,19 @@ class SVRG(Plain):
         return tf.where(self.valid > 0.0, g - g2 + self.mu, g)
 
 
-class Cached(Plain):
+class Cached(_Snapshot):
     """`cached`: SVRG whose snapshot gradients are kept from the full pass over the same partition."""
 
     stores_batches = True
 
     def __init__(self, add: AddVariable, weights: int, batches: int | None) -> None:
+        super().__init__(add, weights, batches)
         self.table = add((batches, weights), name="batch_gradients")
         self.samples = add((batches,), name="batch_samples")
-        self.mu = add((weights,), name="full_gradient")
-        self.valid = add((), name="snapshot_is_valid")
-
-    def full_gradient_due(self, iteration: int, interval: int) -> bool:
-        return iteration % interval == 0
 
     def begin_full_gradient(self, w: tf.Tensor) -> None:
+        super().begin_full_gradient(w)
         self.samples.assign(tf.zeros_like(self.samples))
-        self.valid.assign(1.0)
 
     def add_to_full_gradient(self, batch: tf.Tensor, g: tf.Tensor, samples: tf.Tensor) -> None:
         def add() -> tf.Operation:
@@ -121,19 +130,19 @@ class Cached(Plain):
 
         tf.cond(tf.math.is_finite(norm(g)), add, lambda: tf.no_op())
 
+    def end_full_gradient(self, samples: tf.Tensor) -> None:
+        """mu is the mean over the mini-batches with a finite gradient, so far without the one under way."""
+        shares = tf.math.divide_no_nan(self.samples, tf.reduce_sum(self.samples))
+        self.mu.assign(tf.linalg.matvec(self.table, shares, transpose_a=True))
+
     def observe(self, batch: tf.Tensor, g: tf.Tensor, samples: tf.Tensor) -> None:
         missing = (self.valid > 0.0) & (tf.convert_to_tensor(self.samples)[batch] == 0.0)
         tf.cond(missing, lambda: self._complete(batch, g, samples), lambda: tf.no_op())
 
     def _complete(self, batch: tf.Tensor, g: tf.Tensor, samples: tf.Tensor) -> tf.Operation:
-        """The full gradient, over the mini-batches with a finite gradient."""
         self.add_to_full_gradient(batch, g, samples)
-        shares = tf.math.divide_no_nan(self.samples, tf.reduce_sum(self.samples))
-        self.mu.assign(tf.linalg.matvec(self.table, shares, transpose_a=True))
+        self.end_full_gradient(samples)
         return tf.no_op()
-
-    def forget(self) -> None:
-        self.valid.assign(0.0)
 
     def estimate(self, batch: tf.Tensor, w: tf.Tensor, g: tf.Tensor, g2: tf.Tensor | None) -> tf.Tensor:
         return tf.where(self.valid > 0.0, g - tf.convert_to_tensor(self.table)[batch] + self.mu, g)
@@ -161,17 +170,21 @@ class SAGA(Cached):
 
 
 class Momentum(Plain):
-    """`momentum`: the gradients so far, each counting half as much as the next."""
+    """`momentum`: the gradients so far, each but the first counting half as much as the next."""
 
-    decay = 0.5
+    a = 0.5
 
     def __init__(self, add: AddVariable, weights: int, batches: int | None) -> None:
         self.average = add((weights,), name="gradient_average")
         self.begun = add((), name="average_is_begun")
 
     def estimate(self, batch: tf.Tensor, w: tf.Tensor, g: tf.Tensor, g2: tf.Tensor | None) -> tf.Tensor:
-        before = g if g2 is None else g2
-        g_k = tf.where(self.begun > 0.0, g + (1.0 - self.decay) * (self.average - before), g)
+        return self._follow(g, g)
+
+    def _follow(self, g: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
+        """The average, led from `before` to g."""
+        going_on = (self.begun > 0.0) & tf.math.is_finite(norm(before))
+        g_k = tf.where(going_on, g + (1.0 - self.a) * (self.average - before), g)
         self.average.assign(g_k)
         self.begun.assign(1.0)
         return g_k
@@ -180,7 +193,7 @@ class Momentum(Plain):
 class STORM(Momentum):
     """`storm`: momentum corrected by the mini-batch's own gradient at the previous weights."""
 
-    decay = 0.1
+    a = 0.1
 
     def __init__(self, add: AddVariable, weights: int, batches: int | None) -> None:
         super().__init__(add, weights, batches)
@@ -191,7 +204,7 @@ class STORM(Momentum):
 
     def estimate(self, batch: tf.Tensor, w: tf.Tensor, g: tf.Tensor, g2: tf.Tensor | None) -> tf.Tensor:
         self.previous.assign(w)
-        return super().estimate(batch, w, g, g2)
+        return self._follow(g, g2)
 
 
 ESTIMATORS: dict[str, type[Plain]] = {
@@ -202,6 +215,3 @@ ESTIMATORS: dict[str, type[Plain]] = {
     "saga": SAGA,
     "storm": STORM,
 }
-
-FULL_GRADIENTS = ("svrg", "cached", "saga")
-"""Those that pass over the whole training set."""

@@ -56,13 +56,18 @@ def test_a_diverged_curve_ends_and_says_so():
     x = np.arange(1, 5)
     sound = Curve(x, np.array([4.0, 3.0, 2.0, 1.0]), np.full(4, 0.6))
     wild = Curve(x, np.array([4.0, 1e24, np.nan, 5.0]), np.array([0.6, 0.0, np.nan, 0.0]))
-    figure = mnist_convergence({"adam": [sound], "reference": [wild]})
+    worst = Curve(x, np.full(4, np.nan), np.full(4, np.nan))
+    figure = mnist_convergence({"worst": [worst], "adam": [sound], "reference": [wild]})
     loss, score = figure.axes
-    assert [text.get_text() for text in loss.get_legend().get_texts()] == ["adam", "reference, diverged"]
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == [
+        "worst, diverged",
+        "adam",
+        "reference, diverged",
+    ]
     assert loss.get_ylim()[1] < 10.0
     assert score.get_ylim()[0] > 0.5
     loss = mnist_convergence({"reference": [sound, wild], "wild": [wild, wild]}).axes[0]
-    names = ["reference (median of 1, 1 diverged)", "wild (median of 0, 2 diverged)"]
+    names = ["reference (median of 1, 1 diverged)", "wild, all 2 diverged"]
     assert [text.get_text() for text in loss.get_legend().get_texts()] == names
     np.testing.assert_array_equal(loss.get_lines()[2].get_ydata(), sound.loss)
 

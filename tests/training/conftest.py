@@ -1,4 +1,4 @@
-"""Tiny networks in float64, and the dense matrices that the fast routes must equal."""
+"""Tiny networks in float64, their training, and the dense matrices that the fast routes must equal."""
 
 from __future__ import annotations
 

@@ -219,6 +219,17 @@ def test_saved_model_goes_on_as_if_never_saved(tmp_path):
         np.testing.assert_array_equal(flat(loaded.trainable_variables), flat(whole.trainable_variables))
 
 
+def test_one_batch_can_be_trained_on():
+    x, y = (a.astype("float32") for a in tiny_data())
+    model, twin = tiny_network(), tiny_network()
+    for network in (model, twin):
+        network.compile(optimizer=SQGN(curvature_fraction=1.0), loss="mse")
+    for _ in range(3):
+        model.train_on_batch(x, y)
+    twin.fit(x, y, batch_size=len(y), epochs=3, verbose=0)
+    np.testing.assert_allclose(flat(model.trainable_variables), flat(twin.trainable_variables), atol=1e-5)
+
+
 def test_one_optimizer_is_for_one_model():
     x, y = (a.astype("float32") for a in tiny_data())
     first, optimizer = tiny_network(), SQGN()
@@ -227,7 +238,7 @@ def test_one_optimizer_is_for_one_model():
         if model is first:
             model.fit(x, y, verbose=0)
             continue
-        with pytest.raises(ValueError, match="other variables"):
+        with pytest.raises(ValueError, match="other trainable variables"):
             model.fit(x, y, verbose=0)
 
 
@@ -345,6 +356,10 @@ def test_models_without_a_gauss_newton_matrix_are_refused():
         compiled(dense(2, activity_regularizer="l2")).fit(x, y, verbose=0)
     with pytest.raises(ValueError, match="passes over all data"):
         compiled(dense(2), optimizer=SQGN(variance_reduction="svrg")).train_on_batch(x, y)
+    parts = SecondOrderModel(inputs, dense(2)(inputs), micro_batch=2)
+    parts.compile(optimizer="adam", loss=keras.losses.Dice())
+    with pytest.raises(ValueError, match="not one of each sample"):
+        parts.fit(x, y, verbose=0)
     with pytest.raises(ValueError, match="same mini-batches"):
         compiled(dense(2), optimizer=SQGN(variance_reduction="saga")).fit(
             tf.data.Dataset.from_tensor_slices((x, y)).batch(2)

@@ -89,7 +89,6 @@ def test_after_an_epoch_that_was_broken_off_the_full_gradient_is_right(float64):
     optimizer = SQGN(variance_reduction="cached")
     model.compile(optimizer=optimizer, loss=MSE(dtype="float64"))
     model.fit(Partition.of_arrays(x, y, 5).dataset(optimizer), epochs=1, verbose=0, callbacks=[StopAfter(2)])
-    model.stop_training = False
     w = flat(model.trainable_variables)
     model.fit(Partition.of_arrays(x, y, 5).dataset(optimizer), epochs=1, verbose=0, callbacks=[StopAfter(2)])
     assert optimizer.iterations == 5
