@@ -91,12 +91,12 @@ def optimizer(
         if row["parts"]:
             parts.add_row(contender, *(f"{1e3 * row['parts'][f'seconds_{name}']:.1f}" for name in names))
     Console().print(parts)
-    curves: dict[str, list[Curve]] = {name: [] for name in chosen.contenders}
-    for row in results["repetitions"]:
+    order = list(chosen.contenders)
+    curves: dict[str, list[Curve]] = {}
+    for row in sorted(results["repetitions"], key=lambda row: order.index(row["contender"])):
         loss, score = (np.array(row[key], float) for key in ("loss", "score"))
-        curves[row["contender"]].append(Curve(np.arange(1, epochs + 1), loss * unit, score))
-    figure = draw({name: repetitions for name, repetitions in curves.items() if repetitions})
-    figure.savefig(output.with_suffix(".png"), dpi=150)
+        curves.setdefault(row["contender"], []).append(Curve(np.arange(1, epochs + 1), loss * unit, score))
+    draw(curves).savefig(output.with_suffix(".png"), dpi=150)
     print(f"Results are in {output}, the curves in {output.with_suffix('.png')}")
 
 

@@ -165,7 +165,9 @@ def compare(
     names = list(only or problem.contenders)
     for name in names:
         problem.check(name)
-    results: dict[str, Any] = {"problem": problem.name, "epochs": epochs, "contenders": {}, "repetitions": []}
+    results: dict[str, Any] = {
+        "problem": problem.name, "epochs": epochs, "contenders": {}, "machine": machine(), "repetitions": [],
+    }  # fmt: skip
     if output.exists():
         before = json.loads(output.read_text())
         if any(before.get(key) != results[key] for key in ("problem", "epochs")) or "contenders" not in before:

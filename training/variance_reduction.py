@@ -179,11 +179,10 @@ class Momentum(Plain):
         self.begun = add((), name="average_is_begun")
 
     def estimate(self, batch: tf.Tensor, w: tf.Tensor, g: tf.Tensor, g2: tf.Tensor | None) -> tf.Tensor:
-        return self._follow(g, g)
+        return self._follow(g, g, self.begun > 0.0)
 
-    def _follow(self, g: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
-        """The average, led from `before` to g."""
-        going_on = (self.begun > 0.0) & tf.math.is_finite(norm(before))
+    def _follow(self, g: tf.Tensor, before: tf.Tensor, going_on: tf.Tensor) -> tf.Tensor:
+        """The average, led from `before` to g, or begun anew."""
         g_k = tf.where(going_on, g + (1.0 - self.a) * (self.average - before), g)
         self.average.assign(g_k)
         self.begun.assign(1.0)
@@ -204,7 +203,7 @@ class STORM(Momentum):
 
     def estimate(self, batch: tf.Tensor, w: tf.Tensor, g: tf.Tensor, g2: tf.Tensor | None) -> tf.Tensor:
         self.previous.assign(w)
-        return self._follow(g, g2)
+        return self._follow(g, g2, (self.begun > 0.0) & tf.math.is_finite(norm(g2)))
 
 
 ESTIMATORS: dict[str, type[Plain]] = {
