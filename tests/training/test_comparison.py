@@ -102,6 +102,14 @@ def test_gradients_are_counted_as_algorithm_1_spends_them():
     assert gradients_per_iteration(thrifty, 8) == pytest.approx(1 + 7 / 8 + 5 / 3 / 8)
 
 
+@pytest.mark.parametrize(("raw_pixels", "brightest"), [(False, 1.0), (True, 255.0)])
+def test_pixels_are_scaled_or_raw(digits, raw_pixels, brightest):
+    problem = mnist_problem(digits, batch_size=200, raw_pixels=raw_pixels)
+    images, _ = next(iter(problem.partition(0).dataset(SQGN()).as_numpy_iterator()))
+    test, _ = problem.validation()[0]["validation_data"]
+    assert images.max() == test.max() == brightest
+
+
 def test_files_that_are_not_idx_are_named(tmp_path):
     with pytest.raises(RunError, match="does not exist"):
         read_idx(tmp_path / "train-images-idx3-ubyte")
