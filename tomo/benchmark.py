@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from data_gen.specification import SurveySpecification
+from data_gen.errors import SettingError
+from data_gen.survey.specification import SurveySpecification
 from tomo.generate import preset_named
 from tomo.presets import PRESETS
 from tomo.tensorflow import load_tensorflow
@@ -58,13 +59,12 @@ def optimizer(
     load_tensorflow()
     import numpy as np
 
-    from data_gen.survey import Survey
+    from data_gen.survey.reader import Survey
     from figures.convergence import Curve, mnist_convergence, tomography_convergence
     from tomo.presets import preset_for
-    from training.comparison import compare, summary
+    from training.benchmark.comparison import compare, summary
+    from training.benchmark.problems import mnist_problem, tomography_problem
     from training.loss import KILOMETRE
-    from training.problems import mnist_problem, tomography_problem
-    from training.runs import RunError
 
     if problem == "mnist":
         chosen = mnist_problem(data, raw_pixels=raw_pixels)
@@ -75,7 +75,7 @@ def optimizer(
         chosen = tomography_problem(survey, name, PRESETS[name].batch_size, PRESETS[name].micro_batch)
         draw, unit = tomography_convergence, KILOMETRE**2
     else:
-        raise RunError(f"unknown problem {problem!r}: choose mnist or tomography")
+        raise SettingError(f"unknown problem {problem!r}: choose mnist or tomography")
     results = compare(chosen, range(seeds), epochs, output, only or ())
 
     table = Table("", "loss", "score", "ms/iteration", "beside Adam", "gradients", title=f"{problem}, {epochs} epochs")
@@ -110,9 +110,9 @@ def stability(
 ) -> None:
     """Count how often SQGN gets stuck or diverges on MNIST: learning rates 0.1 and 0.01, all variance reductions."""
     load_tensorflow()
-    from training.comparison import compare, failures
-    from training.problems import NOT_STUCK, mnist_problem
-    from training.problems import stability as stability_of
+    from training.benchmark.comparison import compare, failures
+    from training.benchmark.problems import NOT_STUCK, mnist_problem
+    from training.benchmark.problems import stability as stability_of
 
     problem = stability_of(mnist_problem(data))
     results = compare(problem, range(seeds), epochs, output, only or (), rounds=0)
@@ -136,10 +136,10 @@ def memory(
     load_tensorflow()
     import json
 
-    from data_gen.survey import Survey
+    from data_gen.survey.reader import Survey
     from tomo.presets import preset_for
-    from training.comparison import machine
-    from training.memory import peak_memory
+    from training.benchmark.comparison import machine
+    from training.benchmark.memory import peak_memory
     from training.runs import write_whole
 
     survey = Survey.open(data)

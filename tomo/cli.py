@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
+from data_gen.errors import TomoError
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import typer
 
-from data_gen.survey import SurveyError
 from tomo import __version__
 from tomo.benchmark import benchmark
 from tomo.evaluate import evaluate
@@ -18,7 +19,6 @@ from tomo.generate import generate
 from tomo.info import info
 from tomo.predict import predict
 from tomo.train import train
-from training.runs import RunError
 
 app = typer.Typer(
     help="Seismic tomography: generate surveys, train networks with Adam or SQGN, evaluate them.",
@@ -49,7 +49,7 @@ def main() -> None:
     """Run the command line; a mistake of the user's is one line on stderr and exit status 2."""
     try:
         app()
-    except (SurveyError, RunError) as error:
+    except TomoError as error:
         print(f"tomo: {error}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:

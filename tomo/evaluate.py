@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from data_gen.errors import DataError, SettingError
 from tomo.score_table import ScoreTable
 from tomo.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
-    from training.evaluation import Evaluation
+    from training.evaluation.evaluate import Evaluation
     from training.runs import Run
 
 
@@ -60,19 +61,19 @@ def evaluate(
     A model with nothing to compare is left out of the mean; a dash: all were.
     """
     load_tensorflow()
-    from data_gen.survey import Survey
-    from training.evaluation import evaluate as evaluate_runs
-    from training.evaluation import write_scores
-    from training.runs import RunError, open_run, write_whole
+    from data_gen.survey.reader import Survey
+    from training.evaluation.evaluate import evaluate as evaluate_runs
+    from training.evaluation.evaluate import write_scores
+    from training.runs import open_run, write_whole
 
     opened = [open_run(folder) for folder in runs]
     if len({run.name for run in opened}) < len(opened):
-        raise RunError("several runs have the same folder name: tables and figures could not tell them apart")
+        raise SettingError("several runs have the same folder name: tables and figures could not tell them apart")
     surveys = [Survey.open(opened[0].survey)]
     if survey is not None and survey.resolve() != opened[0].survey:
         surveys.append(Survey.open(survey))
     if not len(surveys[-1].test):
-        raise RunError(f"{surveys[-1].folder} has no test models")
+        raise DataError(f"{surveys[-1].folder} has no test models")
     for run in opened:
         run.check_geometry(surveys[-1])
     folder = output or runs[0] / "evaluation"
@@ -99,9 +100,9 @@ def _physics(evaluations: Sequence[Evaluation], runs: Sequence[Run], count: int,
     """
     import numpy as np
 
-    from data_gen.acoustic import Simulator
+    from data_gen.simulator.acoustic import Simulator
     from tomo.physics import draw, explain
-    from training.evaluation import TRUE_MODEL
+    from training.evaluation.evaluate import TRUE_MODEL
 
     acquisition = runs[0].acquisition
     simulator = Simulator(acquisition)
@@ -125,8 +126,8 @@ def _robustness(evaluation: Evaluation, runs: Sequence[Run], folder: Path) -> No
 
     from figures.robustness import MISSING, NOISE, Sweep
     from figures.robustness import robustness as draw
-    from training.evaluation import MEAN_MODEL, without_nan
-    from training.robustness import MISSING_SHARES, NOISE_LEVELS, missing, noise, sweep
+    from training.evaluation.evaluate import MEAN_MODEL, without_nan
+    from training.evaluation.robustness import MISSING_SHARES, NOISE_LEVELS, missing, noise, sweep
     from training.runs import write_whole
 
     interval = runs[0].acquisition.sample_interval
@@ -185,7 +186,7 @@ def _draw_convergence(runs: Sequence[Run], own: Evaluation | None, folder: Path)
     import numpy as np
 
     from figures.convergence import Curve, tomography_convergence
-    from training.evaluation import MEAN_MODEL
+    from training.evaluation.evaluate import MEAN_MODEL
     from training.loss import KILOMETRE
 
     curves = {}

@@ -10,7 +10,8 @@ import numpy as np
 import typer
 
 from data_gen.acquisition import Acquisition
-from data_gen.survey import Survey, SurveyError
+from data_gen.errors import SettingError
+from data_gen.survey.reader import Survey
 from tomo.generate import preset_named
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def gallery(
     from figures.gallery import gallery_page
 
     if output.suffix.lower() not in FORMATS:
-        raise SurveyError(f"{output} is no page that can be drawn: choose {', '.join(FORMATS)}")
+        raise SettingError(f"{output} is no page that can be drawn: choose {', '.join(FORMATS)}")
     if survey is None:
         acquisition = preset_named(preset).acquisition
         velocity, shots, titles = _random_models(acquisition, models, seed, gathers)
@@ -63,8 +64,8 @@ def _random_models(
     acquisition: Acquisition, count: int, seed: int, gathers: bool
 ) -> tuple[np.ndarray, Shots | None, list[str]]:
     """The first models that a survey of this seed would have, shot from the middle."""
-    from data_gen.acoustic import Simulator
     from data_gen.geology import random_model
+    from data_gen.simulator.acoustic import Simulator
     from figures.gallery import Shots
 
     velocity = np.stack([random_model(np.random.default_rng([seed, i]), acquisition).velocity for i in range(count)])

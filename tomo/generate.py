@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from data_gen.specification import SurveyError, SurveySpecification, VelocityFile
-from data_gen.survey import Survey
+from data_gen.errors import SettingError
+from data_gen.survey.reader import Survey
+from data_gen.survey.specification import SurveySpecification, VelocityFile
 from tomo.presets import PRESETS, Preset
 
 
@@ -52,7 +53,7 @@ def generate(
     ] = None,
 ) -> None:
     """Generate a survey: velocity models, and the shot gathers that the wave equation gives for them."""
-    from data_gen.generate import generate_survey
+    from data_gen.production.generate import generate_survey
 
     specification = _specification(
         preset_named(preset), models, train_models, seed, free_surface, dtype, velocity_models or [], spacing
@@ -80,9 +81,9 @@ def generate(
 
 
 def preset_named(name: str) -> Preset:
-    """The preset of a name; raises SurveyError where there is none."""
+    """The preset of a name; raises SettingError where there is none."""
     if name not in PRESETS:
-        raise SurveyError(f"unknown preset {name!r}: choose from {', '.join(PRESETS)}")
+        raise SettingError(f"unknown preset {name!r}: choose from {', '.join(PRESETS)}")
     return PRESETS[name]
 
 
@@ -100,10 +101,10 @@ def _specification(
     if train_models is None:
         train_models = 0 if velocity_models else round(models * preset.train_models / preset.models)
     if spacing is not None and not velocity_models:
-        raise SurveyError("--spacing belongs to --velocity-models; the survey's own spacing is the preset's")
+        raise SettingError("--spacing belongs to --velocity-models; the survey's own spacing is the preset's")
     files: tuple[VelocityFile, ...] = ()
     if velocity_models:
-        from data_gen.velocity_files import register_all
+        from data_gen.velocity.files import register_all
 
         files = register_all(velocity_models, spacing)
     acquisition = replace(preset.acquisition, free_surface=free_surface)

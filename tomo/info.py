@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from data_gen.specification import SurveySpecification, read_record, read_specification, shard_path
-from data_gen.survey import Survey
+from data_gen.survey.reader import Survey
+from data_gen.survey.specification import SurveySpecification, read_record, read_specification, shard_path
 
 
 def info(
@@ -18,7 +18,7 @@ def info(
     verify: Annotated[bool, typer.Option("--verify", help="Read every byte and compare checksums.")] = False,
 ) -> None:
     """Show how a survey was made: models, acquisition, scheme, points per wavelength, stability, versions."""
-    from data_gen.shard import is_whole, verify_shard
+    from data_gen.survey.shards import is_whole, verify_shard
 
     specification, record = read_specification(survey), read_record(survey)
     whole = [shard for shard in range(specification.shards) if is_whole(shard_path(survey, shard))]

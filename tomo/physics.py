@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import track
 
 if TYPE_CHECKING:
-    from data_gen.acoustic import Simulator
     from data_gen.acquisition import Acquisition
+    from data_gen.simulator.acoustic import Simulator
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def explain(
         simulator: of the acquisition that the gathers were recorded with.
         fit_amplitude: whether simulated surveys are multiplied by their `amplitude`, for data of an unknown source.
     """
-    from training.metrics import best_amplitude, gather_misfit
+    from training.evaluation.scores import best_amplitude, gather_misfit
 
     middle = simulator.acquisition.sources // 2
     rows = []

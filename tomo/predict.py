@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from data_gen.errors import DataError, SettingError
 from tomo.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
@@ -49,15 +50,15 @@ def predict(
     """Predict velocity models from gathers recorded with the geometry that the run was trained for."""
     load_tensorflow()
     from figures.velocity import velocity_panels
-    from training.evaluation import load_network
+    from training.evaluation.evaluate import load_network
     from training.prediction import in_the_network_s_unit, open_gathers, predict_gathers, write_prediction
-    from training.runs import RunError, open_run
+    from training.runs import open_run
 
     opened = open_run(run)
     if output.suffix.lower() not in FORMATS:
-        raise RunError(f"{output} is no name of an HDF5 file: choose one that ends in {', '.join(FORMATS)}")
+        raise SettingError(f"{output} is no name of an HDF5 file: choose one that ends in {', '.join(FORMATS)}")
     if output.exists():
-        raise RunError(f"{output} already exists: choose another name")
+        raise DataError(f"{output} already exists: choose another name")
     given = open_gathers(gathers, opened.acquisition)
     network = load_network(opened)
     given = in_the_network_s_unit(given, network, rescale)
@@ -78,9 +79,9 @@ def _physics(velocity: np.ndarray, gathers: Gathers, run: Run, output: Path) -> 
     """Misfit and amplitude (model,) of all models, NaN where not simulated; a table and a figure of those that were."""
     import numpy as np
 
-    from data_gen.acoustic import Simulator
+    from data_gen.simulator.acoustic import Simulator
     from tomo.physics import draw, explain
-    from training.evaluation import mean_model
+    from training.evaluation.evaluate import mean_model
 
     simulator = Simulator(run.acquisition)
 

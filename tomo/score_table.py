@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from training.evaluation import Evaluation
+    from training.evaluation.evaluate import Evaluation
 
 SCORES = {
     "loss": ("loss (m/s)²", "{:.3e}"),

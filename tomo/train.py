@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from data_gen.errors import SettingError
 from tomo.tensorflow import load_tensorflow
 
 
@@ -29,16 +30,16 @@ def train(
 ) -> None:
     """Train a network on a survey, with Adam or SQGN."""
     load_tensorflow()
-    from data_gen.survey import Survey
+    from data_gen.survey.reader import Survey
     from tomo.presets import PRESETS, preset_for
     from training.fit import check_survey
     from training.fit import train as train_run
-    from training.runs import RunError, Settings, begin_run
+    from training.runs import Settings, begin_run
 
     opened = Survey.open(survey)
     name = network or preset_for(opened.specification.acquisition)
     if name not in PRESETS:
-        raise RunError(f"unknown network {name!r}: choose from {', '.join(PRESETS)}")
+        raise SettingError(f"unknown network {name!r}: choose from {', '.join(PRESETS)}")
     preset = PRESETS[name]
     settings = Settings(
         optimizer=optimizer,

@@ -11,16 +11,17 @@ import h5py
 import keras
 import numpy as np
 
-from data_gen.survey import Survey
+from data_gen.errors import DataError, SettingError
+from data_gen.survey.reader import Survey
 from models.architecture import ARCHITECTURES, pooled
 from models.tomography import tomography_network
 from training.augmentation import AUGMENTATIONS
+from training.evaluation.scores import ssim, tomography_loss
 from training.loss import KILOMETRE, SquaredError
-from training.metrics import ssim, tomography_loss
 from training.pipeline import conditioning, in_order, training_partition
-from training.runs import Run, RunError, Settings
-from training.second_order import SecondOrderModel
-from training.sqgn import SQGN
+from training.runs import Run, Settings
+from training.sqgn.model import SecondOrderModel
+from training.sqgn.optimizer import SQGN
 
 PREDICTION_BATCH = 8
 
@@ -36,12 +37,12 @@ def make_optimizer(settings: Settings) -> keras.optimizers.Optimizer:
 
 
 def check_survey(settings: Settings, survey: Survey) -> None:
-    """Raise RunError where gathers are too small for the architecture's pooling, or models too few for a mini-batch."""
+    """Raise SettingError where gathers are too small for the architecture, or models too few for a mini-batch."""
     shape = survey.specification.acquisition.gather_shape
     if min(pooled(shape, ARCHITECTURES[settings.architecture])) < 1:
-        raise RunError(f"gathers of {shape} are too small for the network {settings.architecture!r}")
+        raise SettingError(f"gathers of {shape} are too small for the network {settings.architecture!r}")
     if not 0 < settings.batch_size <= len(survey.train):
-        raise RunError(
+        raise SettingError(
             f"{survey.folder} has {len(survey.train)} models for training, too few for mini-batches of "
             f"{settings.batch_size}"
         )
@@ -52,7 +53,7 @@ def make_model(
 ) -> SecondOrderModel:
     """The network for this survey, compiled with the given optimizer or the one that the settings name.
 
-    Raises RunError as `check_survey`.
+    Raises SettingError as `check_survey`.
     """
     check_survey(settings, survey)
     convolutions = ARCHITECTURES[settings.architecture]
@@ -154,7 +155,7 @@ class Checkpoint(keras.callbacks.Callback):
         with h5py.File(self.run.checkpoint_file) as file:
             saved = len(file["optimizer/vars"])
         if saved != len(optimizer.variables):
-            raise RunError(f"{self.run.folder} was begun by another version of tomo: delete it, and train anew")
+            raise DataError(f"{self.run.folder} was begun by another version of tomo: delete it, and train anew")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         part = self.run.folder / "part.weights.h5"

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from data_gen.survey import Survey
+from data_gen.survey.reader import Survey
 from models.tomography import Conditioning
 from training.augmentation import Augmentation, augment
-from training.partition import Partition, without_autotuning
+from training.sqgn.partition import Partition, without_autotuning
 
 IN_MEMORY = 1e9
 """Gathers of fewer bytes than this are kept in memory; larger ones are read from the shards batch by batch."""

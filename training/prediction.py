@@ -12,8 +12,8 @@ import keras
 import numpy as np
 
 from data_gen.acquisition import Acquisition
+from data_gen.errors import DataError, MachineError
 from models.tomography import training_rms
-from training.runs import RunError
 
 BLOCK = 8
 """Models read and predicted at a time."""
@@ -51,36 +51,36 @@ def open_gathers(path: Path, acquisition: Acquisition) -> Gathers:
     HDF5 (`.h5`, netCDF 4): a dataset `gathers`, (model, source, receiver, time) or one survey without the first axis;
     if the file holds `source`, `receiver` [m] or `time` [s], they must be the acquisition's, and a `scale` (model,)
     is applied, as in a survey's own `survey.h5`. NumPy (`.npy`): the array alone. Real numbers of any type.
-    Raises RunError where the file cannot be read or does not fit.
+    Raises DataError where the file cannot be read or does not fit.
     """
     if path.is_dir():
-        raise RunError(f"{path} is a folder, not a file of gathers: a survey's is its survey.h5")
+        raise DataError(f"{path} is a folder, not a file of gathers: a survey's is its survey.h5")
     if not path.exists():
-        raise RunError(f"{path} does not exist")
+        raise DataError(f"{path} does not exist")
     try:
         if path.suffix.lower() == ".npy":
             contents: Mapping = {"gathers": np.load(path, mmap_mode="r", allow_pickle=False)}
         else:
             contents = h5py.File(path, "r")
     except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read as HDF5 or .npy: {error}") from None
+        raise DataError(f"{path} cannot be read as HDF5 or .npy: {error}") from None
     if not isinstance(contents.get("gathers"), h5py.Dataset | np.ndarray):
-        raise RunError(f"{path} holds no dataset `gathers`, only: {', '.join(contents) or 'nothing'}")
+        raise DataError(f"{path} holds no dataset `gathers`, only: {', '.join(contents) or 'nothing'}")
     data = contents["gathers"]
     _check_geometry(path, data, contents, acquisition)
     if data.ndim == 3:
         data = np.asarray(data)[None]
     scale = np.asarray(contents["scale"]) if "scale" in contents else np.ones(len(data))
     if scale.shape != (len(data),):
-        raise RunError(f"{path} holds {len(data)} models and a `scale` of shape {scale.shape}, not one each")
+        raise DataError(f"{path} holds {len(data)} models and a `scale` of shape {scale.shape}, not one each")
     return Gathers(path, data, scale)
 
 
 def _check_geometry(path: Path, data: h5py.Dataset | np.ndarray, contents: Mapping, acquisition: Acquisition) -> None:
     if data.dtype.kind not in "fiu":
-        raise RunError(f"{path} holds gathers of type {data.dtype}, not real numbers")
+        raise DataError(f"{path} holds gathers of type {data.dtype}, not real numbers")
     if data.ndim not in (3, 4) or data.shape[-3:] != acquisition.gather_shape or 0 in data.shape:
-        raise RunError(
+        raise DataError(
             f"{path} holds gathers of shape {data.shape}; the run needs (model, source, receiver, time) = "
             f"(any, {', '.join(map(str, acquisition.gather_shape))}), {describe(acquisition)}"
         )
@@ -91,7 +91,7 @@ def _check_geometry(path: Path, data: h5py.Dataset | np.ndarray, contents: Mappi
     ):
         theirs = np.asarray(contents[name]) if _has_axis(contents, name) else ours
         if theirs.shape != ours.shape or not np.allclose(theirs, ours, rtol=1e-4, atol=1e-4 * ours[-1]):
-            raise RunError(
+            raise DataError(
                 f"{path} has another `{name}` axis than the run, which was trained on {describe(acquisition)}"
             )
 
@@ -113,7 +113,7 @@ def describe(acquisition: Acquisition) -> str:
 def in_the_network_s_unit(gathers: Gathers, network: keras.Model, rescale: bool) -> Gathers:
     """The gathers, after a look at every sample; with `rescale` brought to the RMS of the training gathers.
 
-    One factor for the whole file, so that differences between its models stay. Raises RunError for samples that are
+    One factor for the whole file, so that differences between its models stay. Raises DataError for samples that are
     not finite, for a model without signal, and, without `rescale`, for gathers of quite another strength.
     """
     power = []
@@ -121,14 +121,14 @@ def in_the_network_s_unit(gathers: Gathers, network: keras.Model, rescale: bool)
         power += list(np.mean(np.square(block, dtype=np.float64), axis=(1, 2, 3)))
     for model, value in enumerate(power):
         if not np.isfinite(value):
-            raise RunError(f"{gathers.path}: model {model} holds samples that are not finite")
+            raise DataError(f"{gathers.path}: model {model} holds samples that are not finite")
         if value == 0:
-            raise RunError(f"{gathers.path}: model {model} is silent, all its samples are zero")
+            raise DataError(f"{gathers.path}: model {model} is silent, all its samples are zero")
     ratio = float(np.sqrt(np.mean(power))) / training_rms(network)
     if rescale:
         return replace(gathers, factor=1 / ratio)
     if not AMPLITUDES[0] < ratio < AMPLITUDES[1]:
-        raise RunError(
+        raise DataError(
             f"{gathers.path} holds gathers {ratio:.3g} times as strong as the run was trained on: if only their "
             "unit differs, give --rescale"
         )
@@ -145,7 +145,7 @@ def write_prediction(
 ) -> None:
     """Write `velocity` (model, depth, x) [m/s] with its coordinates [m], and `more` numbers (model,).
 
-    The file is there whole or not at all. Raises RunError where it cannot be written.
+    The file is there whole or not at all. Raises MachineError where it cannot be written.
     """
     part = path.with_name(path.name + ".part")
     try:
@@ -153,7 +153,7 @@ def write_prediction(
         _write(part, velocity, acquisition, more)
         os.replace(part, path)
     except OSError as error:
-        raise RunError(f"{path} cannot be written: {error}") from None
+        raise MachineError(f"{path} cannot be written: {error}") from None
 
 
 def _write(path: Path, velocity: np.ndarray, acquisition: Acquisition, more: Mapping[str, np.ndarray]) -> None:

@@ -19,14 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from data_gen.acquisition import Acquisition
-from data_gen.survey import Survey
+from data_gen.errors import DataError, SettingError
+from data_gen.survey.reader import Survey
 
 OPTIMIZERS = ("adam", "sqgn", "sqgn-reference")
 AUGMENTATIONS = ("none", "mirror", "all")
-
-
-class RunError(ValueError):
-    """A mistake of the user's about a run; its text is the one line he sees."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +45,13 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:
-            raise RunError(f"unknown optimizer {self.optimizer!r}: choose from {', '.join(OPTIMIZERS)}")
+            raise SettingError(f"unknown optimizer {self.optimizer!r}: choose from {', '.join(OPTIMIZERS)}")
         if self.augment not in AUGMENTATIONS:
-            raise RunError(f"unknown augmentation {self.augment!r}: choose from {', '.join(AUGMENTATIONS)}")
+            raise SettingError(f"unknown augmentation {self.augment!r}: choose from {', '.join(AUGMENTATIONS)}")
         for name in ("epochs", "batch_size", "learning_rate", "micro_batch"):
             value = getattr(self, name)
             if value is not None and value <= 0:
-                raise RunError(f"{name.replace('_', ' ')} must be positive, not {value}")
+                raise SettingError(f"{name.replace('_', ' ')} must be positive, not {value}")
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ class Run:
         return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else ())}
 
     def check_geometry(self, survey: Survey) -> None:
-        """Raise RunError unless the survey was recorded with the acquisition that the network was trained for."""
+        """Raise DataError unless the survey was recorded with the acquisition that the network was trained for."""
         theirs, ours = survey.specification.acquisition, self.acquisition
         different = [
             field.name
@@ -106,7 +103,7 @@ class Run:
             if getattr(theirs, field.name) != getattr(ours, field.name)
         ]
         if different:
-            raise RunError(
+            raise DataError(
                 f"{self.folder} was trained on another geometry than {survey.folder}: {', '.join(different)}"
             )
 
@@ -114,7 +111,7 @@ class Run:
 def begin_run(folder: Path, settings: Settings, survey: Survey) -> Run:
     """Make a run's folder, or open one that the same settings and survey began.
 
-    Raises RunError where the folder holds anything else.
+    Raises DataError where the folder holds anything else.
     """
     run = Run(folder, settings, survey.folder.resolve(), survey.specification.acquisition)
     record = _record(run)
@@ -122,10 +119,10 @@ def begin_run(folder: Path, settings: Settings, survey: Survey) -> Run:
     if path.exists():
         begun = json.loads(path.read_text())
         if any(begun[key] != record[key] for key in ("settings", "survey", "acquisition")):
-            raise RunError(f"{folder} already holds another run: choose another folder, or delete this one")
+            raise DataError(f"{folder} already holds another run: choose another folder, or delete this one")
         return run
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(f"{folder} already exists and holds no run: choose another folder")
+        raise DataError(f"{folder} already exists and holds no run: choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps(record, indent=1) + "\n")
     return run
@@ -134,7 +131,7 @@ def begin_run(folder: Path, settings: Settings, survey: Survey) -> Run:
 def open_run(folder: str | Path) -> Run:
     """Open a finished run.
 
-    Raises RunError where the folder is no run or the run is not finished.
+    Raises DataError where the folder is no run or the run is not finished.
     """
     folder = Path(folder)
     path = folder / "config.json"
@@ -144,11 +141,11 @@ def open_run(folder: str | Path) -> Run:
         acquisition["velocity_limits"] = tuple(acquisition["velocity_limits"])
         run = Run(folder, Settings(**record["settings"]), Path(record["survey"]), Acquisition(**acquisition))
     except FileNotFoundError:
-        raise RunError(f"{folder} is not a run: it holds no config.json") from None
+        raise DataError(f"{folder} is not a run: it holds no config.json") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} cannot be read: {error}") from None
+        raise DataError(f"{path} cannot be read: {error}") from None
     if not run.finished:
-        raise RunError(f"{folder} is not finished: continue it with the command that began it")
+        raise DataError(f"{folder} is not finished: continue it with the command that began it")
     return run
 
 

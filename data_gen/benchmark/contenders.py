@@ -33,7 +33,7 @@ class Ours:
     """This project: one operator for every model, fourth order in time, a matched layer; one thread."""
 
     def __init__(self, acquisition: Acquisition) -> None:
-        from data_gen.acoustic import Simulator
+        from data_gen.simulator.acoustic import Simulator
 
         self.simulator = Simulator(acquisition)
         self.points, self.steps = int(np.prod(self.simulator.shape)), self.simulator.clock.steps + 1

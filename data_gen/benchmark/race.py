@@ -27,7 +27,7 @@ def race(acquisition: Acquisition, rounds: int, cores: int) -> dict[str, dict[st
 
     Returns, by name: `seconds_per_model` and `cpu_seconds_per_model` of every round, `points`, `steps`,
     `updates_per_second` of all cores at the median, `boundary_error` on two salt models and `scheme_error` by
-    velocity. Raises SurveyError where a contender is not installed.
+    velocity. Raises MachineError where a contender is not installed.
     """
     models = salt_models(acquisition, max(cores, 2))
     results: dict[str, dict[str, Any]] = {}

@@ -15,9 +15,10 @@ import numpy as np
 
 from data_gen.benchmark.race import race
 from data_gen.benchmark.worker import whole_survey, worker_share
-from data_gen.generate import available_cores
-from data_gen.shard import reason
-from data_gen.specification import SurveyError, SurveySpecification
+from data_gen.errors import MachineError
+from data_gen.production.generate import available_cores
+from data_gen.survey.shards import reason
+from data_gen.survey.specification import SurveySpecification
 
 PACKAGES = ("tomo", "devito", "deepwave", "torch", "numpy")
 
@@ -28,7 +29,7 @@ def measure(specification: SurveySpecification, output: Path, rounds: int, surve
     """Worker, race and, where a folder is given, the whole survey; returns and writes the results to `output`.
 
     Every part is written when it is measured; one that is not measured again stays in the file.
-    Raises SurveyError where a contender is not installed, there is no compiler, or a file cannot be written.
+    Raises MachineError where a contender is not installed, there is no compiler, or a file cannot be written.
     """
     cores = available_cores()
     results = json.loads(output.read_text()) if output.exists() else {}
@@ -44,7 +45,7 @@ def measure(specification: SurveySpecification, output: Path, rounds: int, surve
         try:
             output.write_text(json.dumps(results, indent=2) + "\n")
         except OSError as error:
-            raise SurveyError(f"{output} cannot be written: {reason(error)}") from None
+            raise MachineError(f"{output} cannot be written: {reason(error)}") from None
     return results
 
 
@@ -56,7 +57,7 @@ def describe_machine() -> dict[str, Any]:
     try:
         versions = {package: importlib.metadata.version(package) for package in PACKAGES}
     except importlib.metadata.PackageNotFoundError as error:
-        raise SurveyError(f"the benchmark needs {error.name}: pip install 'tomo[benchmark]'") from None
+        raise MachineError(f"the benchmark needs {error.name}: pip install 'tomo[benchmark]'") from None
     compiler = subprocess.run("gcc --version", shell=True, capture_output=True, text=True).stdout
     return {
         "processor": names[0] if names else platform.processor(),

@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from data_gen.acoustic import Simulator
 from data_gen.benchmark.ceiling import measure_ceiling
 from data_gen.benchmark.race import processes
-from data_gen.generate import generate_survey
-from data_gen.specification import SurveySpecification
-from data_gen.worker import ShardMaker
+from data_gen.production.generate import generate_survey
+from data_gen.production.worker import ShardMaker
+from data_gen.simulator.acoustic import Simulator
+from data_gen.survey.specification import SurveySpecification
 
 FLOPS = 49
 """Of one update, both Laplacians, counted in the generated code; the layer's are not in it."""

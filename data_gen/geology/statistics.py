@@ -2,7 +2,7 @@
 
 Published are the 1,600 public salt models of Yang and Ma (2019, Geophysics 84, R583): 5 to 10 layers of 2,000
 to 4,000 m/s; salt over 2.8 to 34 % of the area (median 9.6 %), one connected body in 97 % of the models, its
-top between a quarter and nine tenths of the depth. `statistics.json` beside this file is what was found last.
+top between a quarter and nine tenths of the depth. `docs/results/geology.json` is what was found last.
 """
 
 from __future__ import annotations

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from data_gen.acquisition import Acquisition
-from data_gen.generate import generate_survey
-from data_gen.specification import SurveyError, SurveySpecification
-from data_gen.survey import Survey
+from data_gen.errors import DataError, SettingError
+from data_gen.production.generate import generate_survey
+from data_gen.survey.reader import Survey
+from data_gen.survey.specification import SurveySpecification
 from tomo.gallery import _models_of, gallery
 
 
@@ -36,10 +37,10 @@ def test_models_and_gathers_of_a_survey(tmp_path):
 
 
 def test_wrong_arguments_are_told_and_write_nothing(tmp_path):
-    with pytest.raises(SurveyError, match="docx"):
+    with pytest.raises(SettingError, match="docx"):
         gallery(None, tmp_path / "page.docx", models=1)
-    with pytest.raises(SurveyError, match="preset"):
+    with pytest.raises(SettingError, match="preset"):
         gallery(None, tmp_path / "page.png", models=1, preset="nosuch")
-    with pytest.raises(SurveyError):
+    with pytest.raises(DataError):
         gallery(tmp_path / "nowhere", tmp_path / "page.png", models=1)
     assert not list(tmp_path.iterdir())

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_gen.acoustic import Simulator
 from data_gen.acquisition import Acquisition
 from data_gen.geology import random_model
+from data_gen.simulator.acoustic import Simulator
 from tomo.physics import draw, explain
 
 GRID = Acquisition(48, 48, 15.0, sources=3, receivers=9, samples=60, sample_interval=0.008)

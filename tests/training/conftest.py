@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.partition import Partition
-from training.second_order import SecondOrderModel
+from training.sqgn.model import SecondOrderModel
+from training.sqgn.partition import Partition
 
 MSE = keras.losses.MeanSquaredError
 

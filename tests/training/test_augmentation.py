@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_gen.acoustic import Simulator
 from data_gen.acquisition import Acquisition
 from data_gen.geology import random_model
+from data_gen.simulator.acoustic import Simulator
 from training import runs
 from training.augmentation import (
     AUGMENTATIONS,

@@ -15,23 +15,24 @@ import pytest
 from conftest import flat
 
 from data_gen.acquisition import Acquisition
-from data_gen.generate import generate_survey
-from data_gen.specification import SurveySpecification
-from data_gen.survey import Survey
+from data_gen.errors import DataError, SettingError
+from data_gen.production.generate import generate_survey
+from data_gen.survey.reader import Survey
+from data_gen.survey.specification import SurveySpecification
 from models.architecture import ARCHITECTURES
 from models.mnist import mnist_network
 from models.tomography import Conditioning, tomography_network
 from tomo.presets import PRESETS
-from training.evaluation import MEAN_MODEL, evaluate, load_network
+from training.benchmark.memory import peak_memory
+from training.evaluation.evaluate import MEAN_MODEL, evaluate, load_network
 from training.fit import train
-from training.memory import peak_memory
 from training.pipeline import conditioning
-from training.runs import RunError, Settings, begin_run, open_run
+from training.runs import Settings, begin_run, open_run
 
 TRAIN = """
 import sys
 from pathlib import Path
-from data_gen.survey import Survey
+from data_gen.survey.reader import Survey
 from training.fit import train
 from training.runs import Settings, begin_run
 survey = Survey.open(sys.argv[1])
@@ -111,7 +112,7 @@ def test_a_killed_run_ends_as_if_never_killed(survey, tmp_path):
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "killed" / "model.keras").exists()
-    with pytest.raises(RunError, match="not finished"):
+    with pytest.raises(DataError, match="not finished"):
         open_run(tmp_path / "killed")
     subprocess.run([*command, tmp_path / "killed"], check=True, capture_output=True)
     ends = [open_run(tmp_path / name) for name in ("whole", "killed")]
@@ -122,22 +123,22 @@ def test_a_killed_run_ends_as_if_never_killed(survey, tmp_path):
 
 
 def test_mistakes_are_run_errors(survey, tmp_path):
-    with pytest.raises(RunError, match="unknown optimizer 'sgd'"):
+    with pytest.raises(SettingError, match="unknown optimizer 'sgd'"):
         Settings("sgd", "demo", 1, 8)
-    with pytest.raises(RunError, match="unknown augmentation 'noise'"):
+    with pytest.raises(SettingError, match="unknown augmentation 'noise'"):
         Settings("adam", "demo", 1, 8, augment="noise")
-    with pytest.raises(RunError, match="epochs must be positive"):
+    with pytest.raises(SettingError, match="epochs must be positive"):
         Settings("adam", "demo", 0, 8)
     begin_run(tmp_path / "run", Settings("adam", "demo", 1, 8), survey)
-    with pytest.raises(RunError, match="another run"):
+    with pytest.raises(DataError, match="another run"):
         begin_run(tmp_path / "run", Settings("sqgn", "demo", 1, 8), survey)
-    with pytest.raises(RunError, match="is not a run"):
+    with pytest.raises(DataError, match="is not a run"):
         open_run(survey.folder)
-    with pytest.raises(RunError, match="already exists"):
+    with pytest.raises(DataError, match="already exists"):
         begin_run(survey.folder, Settings("adam", "demo", 1, 8), survey)
-    with pytest.raises(RunError, match="too few"):
+    with pytest.raises(SettingError, match="too few"):
         train(begin_run(tmp_path / "big", Settings("adam", "demo", 1, 64), survey), survey, verbose=0)
-    with pytest.raises(RunError, match="too small"):
+    with pytest.raises(SettingError, match="too small"):
         train(begin_run(tmp_path / "deep", Settings("adam", "paper", 1, 8), survey), survey, verbose=0)
 
 
@@ -145,7 +146,7 @@ def test_another_geometry_is_refused(survey, tmp_path):
     run = begin_run(tmp_path / "run", Settings("adam", "demo", 1, 8), survey)
     other = Acquisition(32, 32, 15.0, sources=3, receivers=32, samples=60, sample_interval=0.004)
     generate_survey(SurveySpecification(other, models=2, train_models=0), tmp_path / "other", workers=1)
-    with pytest.raises(RunError, match=r"another geometry.*sample_interval"):
+    with pytest.raises(DataError, match=r"another geometry.*sample_interval"):
         run.check_geometry(Survey.open(tmp_path / "other"))
 
 
@@ -155,7 +156,7 @@ def test_a_checkpoint_of_another_version_is_refused(survey, tmp_path):
     with h5py.File(run.checkpoint_file, "a") as file:
         del file["optimizer/vars/0"]
     run.model_file.unlink()
-    with pytest.raises(RunError, match="another version"):
+    with pytest.raises(DataError, match="another version"):
         train(run, survey, verbose=0)
 
 
@@ -164,7 +165,7 @@ def test_peak_memory_is_that_of_a_process_of_its_own(survey):
     (name, peaks), *rest = peak_memory(survey.folder, ["sqgn"], "demo", 8, None, epochs=1)
     assert (name, rest) == ("sqgn", [])
     assert 2e8 < peaks["resident"] < 2e9
-    with pytest.raises(RunError, match="unknown contender 'sgd'"):
+    with pytest.raises(SettingError, match="unknown contender 'sgd'"):
         next(peak_memory(survey.folder, ["sgd"], "demo", 8, None, epochs=1))
 
 

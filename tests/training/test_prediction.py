@@ -9,10 +9,10 @@ import pytest
 import xarray
 
 from data_gen.acquisition import Acquisition
+from data_gen.errors import DataError
 from models.architecture import ARCHITECTURES
 from models.tomography import Conditioning, tomography_network, training_rms
 from training.prediction import BLOCK, in_the_network_s_unit, open_gathers, predict_gathers, write_prediction
-from training.runs import RunError
 
 GRID = Acquisition(32, 32, 15.0, sources=3, receivers=32, samples=60, sample_interval=0.008)
 VALUES = np.random.default_rng(0).normal(size=(BLOCK + 3, *GRID.gather_shape)).astype(np.float32)
@@ -81,7 +81,7 @@ def test_coordinates_that_agree_are_accepted(tmp_path):
     ],
 )
 def test_another_geometry_is_refused(tmp_path, values, more, told):
-    with pytest.raises(RunError, match=told):
+    with pytest.raises(DataError, match=told):
         open_gathers(stored(tmp_path / "g.h5", values, **more), GRID)
 
 
@@ -98,7 +98,7 @@ def test_what_is_no_file_of_gathers_is_refused(tmp_path):
         (tmp_path / "text.npy", "cannot be read as HDF5 or .npy"),
         (tmp_path / "other.h5", "no dataset `gathers`, only: group, shots"),
     ):
-        with pytest.raises(RunError, match=told) as refusal:
+        with pytest.raises(DataError, match=told) as refusal:
             open_gathers(path, GRID)
         assert "\n" not in str(refusal.value)
 
@@ -108,7 +108,7 @@ def test_damaged_and_silent_models_are_told(tmp_path, network, value, told):
     values = VALUES.copy()
     values[9] = 0.0 if value == 0.0 else values[9]
     values[9, 1, 2, 3] = value
-    with pytest.raises(RunError, match=told):
+    with pytest.raises(DataError, match=told):
         in_the_network_s_unit(open_gathers(stored(tmp_path / "g.h5", values), GRID), network, rescale=True)
 
 
@@ -120,7 +120,7 @@ def test_gathers_of_another_unit_are_refused_or_rescaled(tmp_path, network):
     own = in_the_network_s_unit(open_gathers(stored(tmp_path / "own.h5"), GRID), network, rescale=False)
     assert own.factor == 1.0
     pascals = open_gathers(stored(tmp_path / "pascals.h5", 5000 * VALUES), GRID)
-    with pytest.raises(RunError, match=r"5e\+03 times as strong .* --rescale"):
+    with pytest.raises(DataError, match=r"5e\+03 times as strong .* --rescale"):
         in_the_network_s_unit(pascals, network, rescale=False)
     rescaled = in_the_network_s_unit(pascals, network, rescale=True)
     assert rescaled.factor == pytest.approx(1 / 5000, rel=1e-5)

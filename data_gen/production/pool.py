@@ -1,0 +1,119 @@
+"""The worker processes of this machine: one per core, replaced when they die.
+
+The standard library's pool gives up when one of its processes is killed, without saying which task it had;
+this one keeps count of the deaths on each shard.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+from data_gen.errors import MachineError
+from data_gen.survey.specification import SurveySpecification
+
+DEATHS_PER_SHARD = 3
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+@dataclass
+class Worker:
+    """A running worker, its end of the socket, the shard it makes, the model and shots of it so far."""
+
+    process: subprocess.Popen
+    connection: Connection
+    shard: int
+    model: int
+    shots: int = 0
+
+
+def run_pool(
+    specification: SurveySpecification,
+    folder: Path,
+    shards: Iterable[int],
+    workers: int,
+    progress: Callable[[int], None],
+) -> None:
+    """Make the shards with so many processes; `progress` is told the number of shots just finished.
+
+    A shard whose worker died is begun again by a new one, and its shots are taken back from the progress.
+    Raises the TomoError that a worker reports, and MachineError where three have died on one shard. No worker
+    outlives the call.
+    """
+    waiting = list(shards)[::-1]
+    deaths: Counter[int] = Counter()
+    pool: dict[Connection, Worker] = {}
+    try:
+        while waiting or pool:
+            while waiting and len(pool) < workers:
+                worker = _start(specification, folder, waiting.pop())
+                pool[worker.connection] = worker
+            for connection in wait(list(pool)):
+                worker = pool[connection]  # type: ignore[index]
+                try:
+                    kind, value = worker.connection.recv()
+                except (EOFError, ConnectionError):
+                    del pool[worker.connection]
+                    _bury(worker, deaths)
+                    progress(-worker.shots)
+                    waiting.append(worker.shard)
+                    continue
+                if kind == "error":
+                    raise value
+                if kind == "model":
+                    worker.model = value
+                elif kind == "shots":
+                    worker.shots += value
+                    progress(value)
+                elif waiting:
+                    _assign(worker, specification, waiting.pop())
+                else:
+                    worker.connection.send(None)
+                    del pool[worker.connection]
+                    worker.process.wait()
+    finally:
+        for worker in pool.values():
+            worker.process.kill()
+            worker.process.wait()
+
+
+def _start(specification: SurveySpecification, folder: Path, shard: int) -> Worker:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "data_gen.production.worker", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, **ONE_THREAD},
+            stdin=subprocess.DEVNULL,
+        )
+    worker = Worker(process, Connection(ours.detach()), shard, specification.shard_models(shard).start)
+    try:
+        worker.connection.send((specification, folder))
+        _assign(worker, specification, shard)
+    except ConnectionError:
+        pass  # it died at once: reading from it tells
+    return worker
+
+
+def _assign(worker: Worker, specification: SurveySpecification, shard: int) -> None:
+    worker.shard, worker.shots = shard, 0
+    worker.model = specification.shard_models(shard).start
+    worker.connection.send(shard)
+
+
+def _bury(worker: Worker, deaths: Counter[int]) -> None:
+    status = worker.process.wait()
+    deaths[worker.shard] += 1
+    if deaths[worker.shard] == DEATHS_PER_SHARD:
+        how = f"signal {-status}" if status < 0 else f"exit status {status}"
+        raise MachineError(
+            f"{DEATHS_PER_SHARD} workers died making shard {worker.shard}, the last at model {worker.model} "
+            f"({how}; signal 9 is often a lack of memory)"
+        )

@@ -1,0 +1,213 @@
+"""The simulator: the constant-density acoustic wave equation, one Devito operator for every shot and model.
+
+    u_tt = c² (Laplacian u + s(t) δ(x - x_source)),        fourth order in time, eighth in space.
+
+The operator holds the time loop of one shot. It is built and compiled once; each shot only gets new numbers
+in the same arrays. Velocities come in m/s and leave this file as (c dt)² in m², time in ms: the one place
+where units change.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import devito
+import numpy as np
+from devito.types import Buffer
+
+from data_gen.acquisition import Acquisition
+from data_gen.errors import DataError, MachineError
+from data_gen.simulator.absorbing import VECTOR, Layer, layer_equations, strips
+from data_gen.simulator.clock import Clock
+from data_gen.simulator.interpolation import KAISER_SHAPE, RADIUS, sinc_weights
+
+TIME_ORDER = 4
+SPACE_ORDER = 8
+
+devito.configuration["log-level"] = "ERROR"
+devito.configuration["compiler"] = "gcc"
+
+
+def check_velocity(velocity: np.ndarray, acquisition: Acquisition, name: str = "the velocity model") -> None:
+    """Raise DataError unless the velocity (depth, x) fits the grid and lies within the acquisition's
+    limits."""
+    lowest, highest = acquisition.velocity_limits
+    if velocity.shape != acquisition.image_shape:
+        raise DataError(f"{name} has shape {velocity.shape}, the survey {acquisition.image_shape}")
+    if not np.isfinite(velocity).all():
+        raise DataError(f"{name} holds velocities that are not finite")
+    if velocity.min() <= 0:
+        raise DataError(f"{name} holds a velocity of {velocity.min():g} m/s; velocities are positive")
+    if velocity.max() > highest:
+        raise DataError(
+            f"{name} holds {velocity.max():g} m/s, above the survey's limit of {highest:g} m/s: "
+            "the time step would be unstable"
+        )
+    if velocity.min() < lowest:
+        raise DataError(
+            f"{name} holds {velocity.min():g} m/s, below the survey's limit of {lowest:g} m/s: "
+            "the grid is too coarse for its waves"
+        )
+
+
+def describe(acquisition: Acquisition) -> dict[str, Any]:
+    """How an acquisition is simulated, as JSON-able values: scheme, clock [s], boundary, wavelet,
+    interpolation."""
+    clock = Clock.of(acquisition, SPACE_ORDER)
+    return {
+        "equation": "acoustic, constant density",
+        "time_order": TIME_ORDER,
+        "space_order": SPACE_ORDER,
+        "step": clock.step,
+        "steps_per_sample": clock.steps_per_sample,
+        "stability_limit": clock.limit,
+        "boundary": {"kind": "perfectly matched layer", **asdict(Layer())},
+        "top": "free surface" if acquisition.free_surface else "absorbing",
+        "wavelet": {
+            "kind": "Ricker",
+            "peak_frequency": acquisition.peak_frequency,
+            "delay": acquisition.delay,
+        },
+        "interpolation": {"kind": "Kaiser-windowed sinc", "radius": RADIUS, "shape": KAISER_SHAPE},
+        "precision": "float32",
+    }
+
+
+class Simulator:
+    """Shot gathers of an acquisition: `Simulator(acquisition).gather(velocity)`.
+
+    Building one takes seconds (Devito writes and compiles the operator), a shot milliseconds.
+    Raises MachineError where there is no C compiler.
+    """
+
+    def __init__(self, acquisition: Acquisition, layer: Layer | None = None, space_order: int = SPACE_ORDER) -> None:
+        self.acquisition = acquisition
+        self.layer = layer or Layer()
+        self.space_order = space_order
+        self.clock = Clock.of(acquisition, space_order)
+        self._top = space_order // 2 if acquisition.free_surface else self.layer.cells
+        side = self.layer.cells
+        self.shape = (self._top + acquisition.depth_cells + side, acquisition.x_cells + 2 * side)
+        self._place()
+        self._build()
+
+    def gather(self, velocity: np.ndarray) -> np.ndarray:
+        """Pressure at the receivers, float32 (source, receiver, time), for a velocity (depth, x) in m/s.
+
+        A point source radiates the acquisition's wavelet s(t) times the area of a cell.
+        Raises DataError where the velocity does not suit the survey.
+        """
+        check_velocity(velocity, self.acquisition)
+        step = self.clock.step * 1e3
+        side = self.layer.cells
+        padded = np.pad(velocity, ((self._top, side), (side, side)), mode="edge")
+        self._courant.data[:] = (padded * 1e-3 * step) ** 2
+        gathers = np.empty(self.acquisition.gather_shape, np.float32)
+        for shot, weights in enumerate(self._source_x):
+            for array in self._state:
+                array.fill(0)
+            self._source.data[:] = weights
+            self._operator.cfunction(*self._arguments)
+            np.matmul(self._receiver_x, self._line.data.T, out=gathers[shot])
+        return gathers
+
+    @property
+    def loop_seconds(self) -> float:
+        """Time spent in the operator's loops so far, by the generated code's own clocks."""
+        timers = self._arguments[-1]._obj
+        return sum(getattr(timers, name) for name, _ in timers._fields_)
+
+    def _place(self) -> None:
+        """Interpolation weights along x for the data, and along depth for the equations."""
+        acquisition, side, shape = self.acquisition, self.layer.cells, self.shape
+        mirror = self._top if acquisition.free_surface else None
+        self._source_x = sinc_weights(acquisition.source_x / acquisition.spacing + side, shape[1])
+        self._receiver_x = sinc_weights(acquisition.receiver_x / acquisition.spacing + side, shape[1])
+        depths = np.array([acquisition.source_depth, acquisition.receiver_depth]) / acquisition.spacing
+        self._source_z, self._receiver_z = sinc_weights(depths + self._top, shape[0], mirror)
+
+    def _build(self) -> None:
+        acquisition, clock, shape = self.acquisition, self.clock, self.shape
+        z, x = (
+            devito.SpaceDimension(name=name, spacing=devito.Constant(name=f"h_{name}", dtype=np.float32))
+            for name in "zx"
+        )
+        grid = devito.Grid(
+            shape,
+            extent=tuple((points - 1) * acquisition.spacing for points in shape),
+            dimensions=(z, x),
+            subdomains=strips(self.layer.cells, acquisition.free_surface),
+        )
+        time = grid.time_dim
+        order = self.space_order
+        # Rows begin on a cache line: the left halo is one vector wide, a whole row a number of them.
+        halo = (order, VECTOR, order // 2 + -(shape[1] + order // 2) % VECTOR)
+        u = devito.TimeFunction(name="u", grid=grid, time_order=2, space_order=halo, save=Buffer(2))
+        w = devito.TimeFunction(name="w", grid=grid, time_order=1, space_order=halo, save=Buffer(1))
+        courant = devito.Function(name="courant", grid=grid, space_order=0)
+        wavelet = devito.Function(name="wavelet", dimensions=(time,), shape=(clock.steps + 1,), dtype=np.float32)
+        source = devito.Function(name="source", grid=grid, dimensions=(x,), shape=shape[1:], space_order=0)
+        sample = devito.ConditionalDimension("sample", parent=time, factor=clock.steps_per_sample)
+        line = devito.TimeFunction(
+            name="line", grid=grid, dimensions=(sample, x), shape=(acquisition.samples, shape[1]),
+            time_dim=sample, save=acquisition.samples, space_order=0,
+        )  # fmt: skip
+
+        stretched, memory = layer_equations(self.layer, grid, u, courant, w, clock.step * 1e3)
+        receivers = sum(float(self._receiver_z[row]) * u.subs(z, row) for row in np.flatnonzero(self._receiver_z))
+        equations = [
+            devito.Eq(line, receivers),
+            devito.Eq(w, courant * u.laplace),
+            *stretched,
+            *self._free_surface(w, z),
+            devito.Eq(u.forward, 2 * u - u.backward + w + courant * w.laplace / 12),
+        ]
+        for row in np.flatnonzero(self._source_z):
+            force = float(self._source_z[row]) * wavelet * source * courant.subs(z, row)
+            equations.append(devito.Eq(u.forward.subs(z, row), u.forward.subs(z, row) + force))
+        equations += self._free_surface(u.forward, z)
+
+        self._courant, self._source, self._line = courant, source, line
+        self._state = [np.asarray(function.data_with_halo) for function in (u, w, *memory)]
+        wavelet.data[:] = clock.injected(acquisition.wavelet(clock.times))
+        self._operator = devito.Operator(
+            equations, name="Shot", subs=grid.spacing_map, opt=("advanced", {"openmp": False})
+        )
+        with _private_compilation():
+            compiled = self._operator.arguments(time_m=0, time_M=clock.steps)
+            self._operator.cfunction  # noqa: B018 (compiles)
+        self._arguments = [compiled[parameter.name] for parameter in self._operator.parameters]
+
+    def _free_surface(self, field: devito.TimeFunction, z: devito.Dimension) -> list[devito.Eq]:
+        """Mirror a field about the free surface: odd above it, zero on it; nothing where there is none."""
+        if not self.acquisition.free_surface:
+            return []
+        above = [
+            devito.Eq(field.subs(z, self._top - row), -field.subs(z, self._top + row))
+            for row in range(1, self.space_order // 2 + 1)
+        ]
+        return [devito.Eq(field.subs(z, self._top), 0), *above]
+
+
+@contextmanager
+def _private_compilation() -> Iterator[None]:
+    """Let Devito compile in a folder of this process's own.
+
+    Its cache in the system's temporary folder is guarded by a lock file that a killed process leaves
+    behind, and the next one waits for without end.
+    """
+    if shutil.which("gcc") is None:
+        raise MachineError("no C compiler: the simulator needs gcc on the PATH (for example: apt install gcc)")
+    before = tempfile.tempdir
+    try:
+        with tempfile.TemporaryDirectory(prefix="tomo-") as tempfile.tempdir:
+            yield
+    except OSError as error:
+        raise MachineError(f"the simulator cannot be compiled in the temporary folder: {error}") from None
+    finally:
+        tempfile.tempdir = before

@@ -1,0 +1,113 @@
+"""A survey on disk, read: `Survey.open(folder)`.
+
+The folder holds `survey.json`, `shards/NNNNN.h5` of 16 models each, and `survey.h5`, a virtual dataset over
+the shards for other programs. This reader goes to the shards themselves, at random and from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from data_gen.errors import DataError
+from data_gen.survey.specification import (
+    MODELS_PER_SHARD,
+    SurveySpecification,
+    read_specification,
+    shard_path,
+)
+
+Indices = Sequence[int] | np.ndarray
+
+
+class Survey:
+    """The gathers and velocity models of a finished survey.
+
+    `train` and `test` are the indices of the models of either split.
+    """
+
+    def __init__(self, folder: Path, specification: SurveySpecification) -> None:
+        self.folder = folder
+        self.specification = specification
+        self.train = np.arange(specification.train_models)
+        self.test = np.arange(specification.train_models, specification.models)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Survey:
+        """Open a survey after looking at every shard.
+
+        Raises DataError where the folder is no survey, or a shard is missing, truncated or of another
+        shape.
+        """
+        folder = Path(folder)
+        survey = cls(folder, read_specification(folder))
+        missing = [shard for shard in range(survey.specification.shards) if not shard_path(folder, shard).exists()]
+        if missing:
+            raise DataError(
+                f"{folder} lacks {len(missing)} of its {survey.specification.shards} shards, the first is "
+                f"{shard_path(folder, missing[0]).name}: finish it with the command that began it"
+            )
+        for shard in range(survey.specification.shards):
+            survey._check(shard)
+        return survey
+
+    def __len__(self) -> int:
+        return self.specification.models
+
+    @property
+    def name(self) -> str:
+        """The folder's name, by which tables call the survey."""
+        return self.folder.resolve().name
+
+    def gathers(self, indices: Indices) -> np.ndarray:
+        """Recorded pressure of the given models, float32 (model, source, receiver, time)."""
+        return self._read("gathers", indices, self.specification.acquisition.gather_shape, np.float32)
+
+    def velocity(self, indices: Indices) -> np.ndarray:
+        """Velocity of the given models [m/s], float32 (model, depth, x)."""
+        return self._read("velocity", indices, self.specification.acquisition.image_shape, np.float32)
+
+    def salt_mask(self, indices: Indices) -> np.ndarray:
+        """Where the given models are salt, bool (model, depth, x)."""
+        return self._read("salt_mask", indices, self.specification.acquisition.image_shape, np.bool_)
+
+    def quantization_error(self) -> float:
+        """Relative L2 error of the worst model's gathers by their type on disk: 0 for float32."""
+        errors = [0.0]
+        for shard in range(self.specification.shards):
+            with self._shard(shard) as file:
+                if "quantization_error" in file:
+                    errors.append(float(np.max(file["quantization_error"])))
+        return max(errors)
+
+    def _read(self, name: str, indices: Indices, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+        rows = np.asarray(indices, dtype=np.int64).ravel()
+        if rows.size and not 0 <= rows.min() <= rows.max() < len(self):
+            raise IndexError(f"model {rows.min()} or {rows.max()} is not among {len(self)}")
+        values: np.ndarray = np.empty((rows.size, *shape), dtype)
+        for shard in np.unique(rows // MODELS_PER_SHARD):
+            with self._shard(int(shard)) as file:
+                data = file[name]
+                for position in np.flatnonzero(rows // MODELS_PER_SHARD == shard):
+                    row = rows[position] % MODELS_PER_SHARD
+                    values[position] = data[row]
+                    if name == "gathers" and "scale" in file:
+                        values[position] *= file["scale"][row]
+        return values
+
+    def _shard(self, shard: int) -> h5py.File:
+        path = shard_path(self.folder, shard)
+        try:
+            return h5py.File(path, "r")
+        except OSError as error:
+            raise DataError(f"{path} cannot be read, it may be truncated: {error}") from None
+
+    def _check(self, shard: int) -> None:
+        models = len(self.specification.shard_models(shard))
+        shape = (models, *self.specification.acquisition.gather_shape)
+        with self._shard(shard) as file:
+            if "gathers" not in file or file["gathers"].shape != shape:
+                raise DataError(f"{shard_path(self.folder, shard)} is not a shard of this survey")

@@ -1,0 +1,106 @@
+"""What a survey is made from: the specification, and its record `survey.json`.
+
+Two runs of the same specification give the same bytes, whatever the number of workers or interruptions.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data_gen.acquisition import Acquisition
+from data_gen.errors import DataError, SettingError
+
+FORMAT = 1
+MODELS_PER_SHARD = 16
+DTYPES = ("float32", "float16")
+
+
+@dataclass(frozen=True)
+class VelocityFile:
+    """A file of somebody else's velocity models: its name, SHA-256 and the spacing of its grid [m]."""
+
+    path: str
+    sha256: str
+    spacing: float
+
+
+@dataclass(frozen=True)
+class SurveySpecification:
+    """All that decides the content of a survey.
+
+    `models` velocity models, of which the first `train_models` are for training and the rest for testing.
+    Model i comes from `np.random.default_rng([seed, i])`: random geology, or, where `velocity_files` are
+    given, windows cut from these. `dtype` is the type of the gathers on disk: float32, or float16 with one
+    scale per model.
+    """
+
+    acquisition: Acquisition
+    models: int
+    train_models: int
+    seed: int = 0
+    dtype: str = "float32"
+    velocity_files: tuple[VelocityFile, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.models < 1:
+            raise SettingError(f"a survey needs at least one model, not {self.models}")
+        if not 0 <= self.train_models <= self.models:
+            raise SettingError(f"{self.train_models} of {self.models} models cannot be for training")
+        if self.dtype not in DTYPES:
+            raise SettingError(f"unknown dtype {self.dtype!r}: choose from {', '.join(DTYPES)}")
+
+    @property
+    def shards(self) -> int:
+        """Number of shard files."""
+        return -(-self.models // MODELS_PER_SHARD)
+
+    def shard_models(self, shard: int) -> range:
+        """Indices of the models in a shard."""
+        return range(shard * MODELS_PER_SHARD, min((shard + 1) * MODELS_PER_SHARD, self.models))
+
+    def to_json(self) -> dict[str, Any]:
+        """The specification as JSON-able values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> SurveySpecification:
+        """The inverse of `to_json`; raises TypeError or KeyError for anything else."""
+        acquisition = dict(values["acquisition"])
+        acquisition["velocity_limits"] = tuple(acquisition["velocity_limits"])
+        files = tuple(VelocityFile(**file) for file in values["velocity_files"])
+        return cls(**{**values, "acquisition": Acquisition(**acquisition), "velocity_files": files})
+
+
+def shard_path(folder: Path, shard: int) -> Path:
+    """Where a survey keeps a shard."""
+    return folder / "shards" / f"{shard:05d}.h5"
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The content of `survey.json`.
+
+    Raises DataError where there is none, or one that cannot be read.
+    """
+    path = folder / "survey.json"
+    try:
+        record = json.loads(path.read_text())
+    except FileNotFoundError:
+        what = "is not a survey: it holds no survey.json" if folder.is_dir() else "does not exist"
+        raise DataError(f"{folder} {what}") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise DataError(f"{path} is of another format than {FORMAT}, the one this version reads")
+    return record
+
+
+def read_specification(folder: Path) -> SurveySpecification:
+    """The specification in `survey.json`; raises DataError where it is missing or damaged."""
+    try:
+        return SurveySpecification.from_json(read_record(folder)["specification"])
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{folder / 'survey.json'} is damaged: {error}") from None

@@ -1,0 +1,13 @@
+"""SQGN, a stochastic quasi-Gauss-Newton optimizer for Keras models (Thiele, Araya-Polo and Hohl 2021).
+
+    from training.sqgn import SQGN, SecondOrderModel
+
+The folder is complete and alone: copied into a project under any name, it works there. It knows Keras and TensorFlow,
+and nothing else of this project.
+"""
+
+from .model import SecondOrderModel
+from .optimizer import SQGN
+from .partition import Partition
+
+__all__ = ["SQGN", "Partition", "SecondOrderModel"]
