@@ -28,15 +28,16 @@ class Curve:
 def tomography_convergence(
     runs: Mapping[str, Sequence[Curve]],
     *,
+    of: str = "test",
     x_axis: str = "epochs",
     mean_model: tuple[float, float] | None = None,
 ) -> Figure:
     """Draw the loss of equation (9) [(m/s)²] and the mean SSIM of each run (name -> its repetitions).
 
-    `x_axis` tells what the curves' `x` counts, one of `X_LABELS`; `mean_model` is loss and SSIM of the
-    baseline that predicts the mean model of the training set.
+    `of` says which models were scored, `x_axis` what the curves' `x` counts, one of `X_LABELS`; `mean_model` is loss
+    and SSIM of the baseline that predicts the mean model of the training set.
     """
-    return _convergence(runs, x_axis, ("test loss, (m/s)²", "mean SSIM"), "mean model", mean_model)
+    return _convergence(runs, x_axis, (f"{of} loss, (m/s)²", "mean SSIM"), "mean model", mean_model)
 
 
 def mnist_convergence(runs: Mapping[str, Sequence[Curve]], *, x_axis: str = "epochs") -> Figure:

@@ -10,16 +10,13 @@ from matplotlib.figure import Figure
 
 from figures.palette import BASELINE_COLOUR, run_line
 
-NOISE = "signal-to-noise ratio (dB)"
-MISSING = "missing receivers (%)"
-
 
 @dataclass(frozen=True)
-class Sweep:
+class Panel:
     """One score of several runs against one disturbance.
 
-    `disturbance` is the x axis's label, `NOISE` or `MISSING`, and `levels`, (level,), its values; `score`
-    is the y axis's label with its unit; `runs` names each run's values, (level,); `baseline` is the mean
+    `disturbance` is the x axis's label with its unit and `levels`, (level,), its values, from little disturbed to much;
+    `score` is the y axis's label with its unit; `runs` names each run's values, (level,); `baseline` is the mean
     model's score.
     """
 
@@ -30,24 +27,24 @@ class Sweep:
     baseline: float | None = None
 
 
-def robustness(sweeps: Sequence[Sweep]) -> Figure:
-    """Draw the sweeps in a grid: a row a score, a column a disturbance; data get worse to the right."""
-    scores = list(dict.fromkeys(sweep.score for sweep in sweeps))
-    disturbances = list(dict.fromkeys(sweep.disturbance for sweep in sweeps))
+def robustness(panels: Sequence[Panel]) -> Figure:
+    """Draw the panels in a grid: a row a score, a column a disturbance; data get worse to the right."""
+    scores = list(dict.fromkeys(panel.score for panel in panels))
+    disturbances = list(dict.fromkeys(panel.disturbance for panel in panels))
     figure = Figure(figsize=(4.0 * len(disturbances) + 0.4, 2.6 * len(scores) + 0.5), layout="constrained")
-    panels = figure.subplots(len(scores), len(disturbances), sharey="row", sharex="col", squeeze=False)
-    for sweep in sweeps:
-        axes = panels[scores.index(sweep.score), disturbances.index(sweep.disturbance)]
-        for number, (name, values) in enumerate(sweep.runs.items()):
-            axes.plot(sweep.levels, values, marker="o", markersize=5, label=name, **run_line(number))
-        if sweep.baseline is not None:
-            axes.axhline(sweep.baseline, color=BASELINE_COLOUR, linestyle=(0, (1, 1)), label="mean model")
+    grid = figure.subplots(len(scores), len(disturbances), sharey="row", sharex="col", squeeze=False)
+    for panel in panels:
+        axes = grid[scores.index(panel.score), disturbances.index(panel.disturbance)]
+        for number, (name, values) in enumerate(panel.runs.items()):
+            axes.plot(panel.levels, values, marker="o", markersize=5, label=name, **run_line(number))
+        if panel.baseline is not None:
+            axes.axhline(panel.baseline, color=BASELINE_COLOUR, linestyle=(0, (1, 1)), label="mean model")
+        margin = 0.05 * (panel.levels[-1] - panel.levels[0])
+        axes.set_xlim(panel.levels[0] - margin, panel.levels[-1] + margin)
         axes.grid(alpha=0.3)
-    for axes, score in zip(panels[:, 0], scores, strict=True):
+    for axes, score in zip(grid[:, 0], scores, strict=True):
         axes.set_ylabel(score)
-    for axes, disturbance in zip(panels[-1], disturbances, strict=True):
+    for axes, disturbance in zip(grid[-1], disturbances, strict=True):
         axes.set_xlabel(disturbance)
-        if disturbance == NOISE:
-            axes.invert_xaxis()
-    panels[0, 0].legend(framealpha=0.9)
+    grid[0, 0].legend(framealpha=0.9)
     return figure

@@ -1,0 +1,1 @@
+"""Networks as plain Keras functions, and their registry. They know nothing of surveys, files or training."""

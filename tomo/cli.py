@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-
-from data_gen.errors import TomoError
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from typing import Annotated
 
 import typer
 
+from data_gen.errors import TomoError
 from tomo import __version__
 from tomo.benchmark import benchmark
+from tomo.console import verbosity
 from tomo.evaluate import evaluate
 from tomo.gallery import gallery
 from tomo.generate import generate
@@ -40,20 +39,35 @@ def _print_version(value: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True),
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no remarks: results alone.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Say more, and show where an error came from.")] = False,
 ) -> None:
-    pass
+    verbosity.quiet, verbosity.verbose = quiet, verbose
 
 
 def main() -> None:
     """Run the command line; a mistake of the user's is one line on stderr and exit status 2."""
+    os.environ["PYTHONSAFEPATH"] = "1"  # processes that are started see no modules of the folder they stand in
     try:
         app()
+        sys.stdout.flush()
     except TomoError as error:
-        print(f"tomo: {error}", file=sys.stderr)
-        sys.exit(2)
+        _end(str(error))
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python would complain once more when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.strerror is None:
             raise
-        print(f"tomo: {error.filename}: {error.strerror}", file=sys.stderr)
-        sys.exit(2)
+        _end(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror))
+
+
+def _end(line: str) -> None:
+    if verbosity.verbose:
+        import traceback
+
+        traceback.print_exc()
+    print(f"tomo: {line}", file=sys.stderr)
+    sys.exit(2)

@@ -12,7 +12,7 @@ import typer
 from data_gen.acquisition import Acquisition
 from data_gen.errors import SettingError
 from data_gen.survey.reader import Survey
-from tomo.generate import preset_named
+from tomo.presets import preset_named
 
 if TYPE_CHECKING:
     from figures.gallery import Shots
@@ -30,6 +30,7 @@ def gallery(
 ) -> None:
     """Draw velocity models and their gathers on one page."""
     from figures.gallery import gallery_page
+    from tomo.pictures import save
 
     if output.suffix.lower() not in FORMATS:
         raise SettingError(f"{output} is no page that can be drawn: choose {', '.join(FORMATS)}")
@@ -38,11 +39,10 @@ def gallery(
         velocity, shots, titles = _random_models(acquisition, models, seed, gathers)
     else:
         opened = Survey.open(survey)
-        acquisition = opened.specification.acquisition
+        acquisition = opened.acquisition
         velocity, shots, titles = _models_of(opened, models, gathers)
-    page = gallery_page(velocity, acquisition.spacing, shots=shots, titles=titles)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    page.savefig(output, dpi=150)
+    page = gallery_page(velocity, acquisition.grid.spacing, shots=shots, titles=titles)
+    save(page, output)
     print(output)
 
 
@@ -51,7 +51,7 @@ def _models_of(survey: Survey, count: int, gathers: bool) -> tuple[np.ndarray, S
     from figures.gallery import Shots
 
     indices = np.unique(np.linspace(0, len(survey) - 1, count).round().astype(int))
-    acquisition = survey.specification.acquisition
+    acquisition = survey.acquisition
     titles = [f"{'train' if index in survey.train else 'test'} {index}" for index in indices]
     shots = None
     if gathers:

@@ -7,25 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 from data_gen.errors import SettingError
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification, VelocityFile
-from tomo.presets import PRESETS, Preset
-
-
-class ShotsPerSecond(TextColumn):
-    """How many shots a second the workers together make."""
-
-    def __init__(self) -> None:
-        super().__init__("")
-
-    def render(self, task: Task) -> Text:
-        """The rate of the progress bar's recent updates."""
-        return Text(f"{task.speed:.1f} shots/s" if task.speed else "starting workers")
+from tomo.console import progress, remark
+from tomo.presets import PRESETS, Preset, preset_named
 
 
 def generate(
@@ -58,33 +45,17 @@ def generate(
     specification = _specification(
         preset_named(preset), models, train_models, seed, free_surface, dtype, velocity_models or [], spacing
     )
-    console = Console(stderr=True)
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("shots"),
-        ShotsPerSecond(),
-        TimeRemainingColumn(),
-    )
+    total = specification.models * specification.acquisition.sources
     try:
-        with Progress(*columns, console=console, speed_estimate_period=60) as bar:
-            total = specification.models * specification.acquisition.sources
-            task = bar.add_task("", total=total)
-            generate_survey(specification, output, workers, lambda shots: bar.advance(task, shots), scheduler)
+        with progress("generating", total, "shots") as advance:
+            generate_survey(specification, output, workers, advance, scheduler)
     except KeyboardInterrupt:
-        console.print(f"stopped; the same command continues {output}")
+        remark(f"stopped; the same command continues {output}")
         raise typer.Exit(130) from None
-    console.print(f"{output}: {specification.models} models, {total} shots")
+    remark(f"{output}: {specification.models} models, {total} shots")
     if dtype == "float16":
         error = Survey.open(output).quantization_error()
-        console.print(f"float16 changes the gathers by {100 * error:.3f} % (relative L2, worst model)")
-
-
-def preset_named(name: str) -> Preset:
-    """The preset of a name; raises SettingError where there is none."""
-    if name not in PRESETS:
-        raise SettingError(f"unknown preset {name!r}: choose from {', '.join(PRESETS)}")
-    return PRESETS[name]
+        remark(f"float16 changes the gathers by {100 * error:.3f} % (relative L2, worst model)")
 
 
 def _specification(

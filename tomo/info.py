@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification, read_record, read_specification, shard_path
+from tomo.console import print_table, table
 
 
 def info(
@@ -22,15 +21,16 @@ def info(
 
     specification, record = read_specification(survey), read_record(survey)
     whole = [shard for shard in range(specification.shards) if is_whole(shard_path(survey, shard))]
-    table = Table(show_header=False, box=None, title=str(survey), title_justify="left")
+    shown = table(*2 * ("",), title=str(survey), lines=False)
+    shown.show_header = False
     for name, value in _rows(specification, record["simulation"]):
-        table.add_row(name, value)
-    table.add_row("versions", ", ".join(f"{name} {version}" for name, version in record["versions"].items()))
-    table.add_row("shards", f"{len(whole)} of {specification.shards}{_size(survey, whole)}")
+        shown.add_row(name, value)
+    shown.add_row("versions", ", ".join(f"{name} {version}" for name, version in record["versions"].items()))
+    shown.add_row("shards", f"{len(whole)} of {specification.shards}{_size(survey, whole)}")
     if specification.dtype == "float16" and len(whole) == specification.shards:
         error = Survey.open(survey).quantization_error()
-        table.add_row("float16", f"changes the gathers by {100 * error:.3f} % (relative L2, worst model)")
-    Console().print(table)
+        shown.add_row("float16", f"changes the gathers by {100 * error:.3f} % (relative L2, worst model)")
+    print_table(shown)
     if verify:
         for shard in range(specification.shards):
             verify_shard(shard_path(survey, shard))
@@ -43,7 +43,7 @@ def _rows(specification: SurveySpecification, simulation: dict) -> list[tuple[st
     limit = simulation["stability_limit"]
 
     def points(velocity: float) -> float:
-        return velocity / acquisition.peak_frequency / acquisition.spacing
+        return velocity / acquisition.peak_frequency / acquisition.grid.spacing
 
     boundary = dict(simulation["boundary"])
     kind = boundary.pop("kind")
@@ -53,7 +53,7 @@ def _rows(specification: SurveySpecification, simulation: dict) -> list[tuple[st
     return [
         ("models", f"{specification.models}, {specification.train_models} of them for training"),
         ("geology", files or f"random, seed {specification.seed}"),
-        ("grid", f"{acquisition.depth_cells} x {acquisition.x_cells} at {acquisition.spacing:g} m"),
+        ("grid", f"{acquisition.grid.depth_cells} x {acquisition.grid.x_cells} at {acquisition.grid.spacing:g} m"),
         ("velocities", f"{lowest:g} to {highest:g} m/s"),
         ("gathers", f"{acquisition.sources} sources x {acquisition.receivers} receivers x "
          f"{acquisition.samples} samples of {acquisition.sample_interval * 1e3:g} ms, {specification.dtype}"),

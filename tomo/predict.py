@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from data_gen.errors import DataError, SettingError
+from tomo.console import print_table, progress, table
 from tomo.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from training.prediction import Gathers
+    from training.evaluation.misfit import Explained
+    from training.prediction import GatherFile
     from training.runs import Run
 
 FORMATS = (".h5", ".hdf5", ".nc")
@@ -50,57 +50,69 @@ def predict(
     """Predict velocity models from gathers recorded with the geometry that the run was trained for."""
     load_tensorflow()
     from figures.velocity import velocity_panels
-    from training.evaluation.evaluate import load_network
+    from tomo.pictures import draw_explained, save
+    from training.archive import load_network
     from training.prediction import in_the_network_s_unit, open_gathers, predict_gathers, write_prediction
     from training.runs import open_run
 
-    opened = open_run(run)
     if output.suffix.lower() not in FORMATS:
         raise SettingError(f"{output} is no name of an HDF5 file: choose one that ends in {', '.join(FORMATS)}")
-    if output.exists():
-        raise DataError(f"{output} already exists: choose another name")
-    given = open_gathers(gathers, opened.acquisition)
-    network = load_network(opened)
-    given = in_the_network_s_unit(given, network, rescale)
-    if rescale:
-        print(f"Gathers are multiplied by {given.factor:.4g}")
-    velocity = predict_gathers(network, given)
-    found = _physics(velocity[:physics], given, opened, output) if physics else {}
+    picture, gather_picture = output.with_suffix(".png"), output.with_suffix(".gathers.png")
+    for path in (output, picture, *([gather_picture] if physics else [])):
+        if path.exists():
+            raise DataError(f"{path} already exists: choose another name for --output")
+    opened = open_run(run)
+    with open_gathers(gathers, opened.acquisition) as given:
+        network = load_network(opened.model_file)
+        given = in_the_network_s_unit(given, network, rescale)
+        if rescale:
+            print(f"Gathers are multiplied by {given.factor:.4g}")
+        velocity = predict_gathers(network, given)
+        found: dict[str, np.ndarray] = {}
+        if physics:
+            found, explained = _physics(velocity[:physics], given, opened)
+            draw_explained(explained, opened.acquisition, opened.name, gather_picture)
     write_prediction(output, velocity, opened.acquisition, found)
-    velocity_panels(
+    shown = velocity_panels(
         {"prediction": velocity[:4]},
-        opened.acquisition.spacing,
+        opened.acquisition.grid.spacing,
         samples=[f"model {i}" for i in range(len(velocity[:4]))],
-    ).savefig(output.with_suffix(".png"), dpi=150)
-    print(f"{len(velocity)} velocity models: {output}, the first of them drawn in {output.with_suffix('.png')}")
+    )
+    save(shown, picture)
+    print(f"{len(velocity)} velocity models: {output}, the first of them drawn in {picture}")
 
 
-def _physics(velocity: np.ndarray, gathers: Gathers, run: Run, output: Path) -> dict[str, np.ndarray]:
-    """Misfit and amplitude (model,) of all models, NaN where not simulated; a table and a figure of those that were."""
+def _physics(velocity: np.ndarray, gathers: GatherFile, run: Run) -> tuple[dict[str, np.ndarray], Explained]:
+    """Misfit and amplitude (model,) of all models, NaN where not simulated; prints a table of those that were."""
     import numpy as np
 
     from data_gen.simulator.acoustic import Simulator
-    from tomo.physics import draw, explain
-    from training.evaluation.evaluate import mean_model
+    from training.archive import read_card
+    from training.evaluation.misfit import explain
 
     simulator = Simulator(run.acquisition)
 
     def given() -> Iterator[np.ndarray]:
         return (gathers[i : i + 1][0] for i in range(len(velocity)))
 
-    explained = explain(velocity, given(), simulator, fit_amplitude=True)
-    columns = {"data misfit": explained.misfit, "amplitude": explained.amplitude}
-    if run.survey.exists():
-        mean = np.broadcast_to(mean_model(run), velocity.shape)
-        columns["data misfit of the mean model"] = explain(mean, given(), simulator, fit_amplitude=True).misfit
-    table = Table("model", *columns)
+    mean = np.broadcast_to(read_card(run.model_file).mean_velocity, velocity.shape)
+    with progress("simulating", 2 * len(velocity), "models") as advance:
+        explained, of_mean = (
+            explain(models, given(), simulator, fit_amplitude=True, progress=lambda: advance(1))
+            for models in (velocity, mean)
+        )
+    columns = {
+        "data misfit": explained.misfit,
+        "amplitude": explained.amplitude,
+        "data misfit of the mean model": of_mean.misfit,
+    }
+    shown = table("model", *columns)
     for model, row in enumerate(zip(*columns.values(), strict=True)):
-        table.add_row(str(model), *(f"{value:.3f}" for value in row))
-    Console().print(table)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    draw(explained, run.acquisition, run.name, output.with_suffix(".gathers.png"))
+        shown.add_row(str(model), *(f"{value:.3f}" for value in row))
+    print_table(shown)
     missing = np.full(len(gathers) - len(velocity), np.nan)
-    return {
+    found = {
         "data_misfit": np.concatenate([explained.misfit, missing]),
         "amplitude": np.concatenate([explained.amplitude, missing]),
     }
+    return found, explained

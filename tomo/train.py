@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from data_gen.errors import SettingError
+from tomo.console import duration, progress, remark
 from tomo.tensorflow import load_tensorflow
+
+if TYPE_CHECKING:
+    import keras
+
+WHOLE = "whole"
+"""What to say for mini-batches that pass through the network at once."""
 
 
 def train(
@@ -16,13 +24,22 @@ def train(
     output: Annotated[Path, typer.Option(help="Folder of the run; the same command continues an unfinished one.")],
     optimizer: Annotated[str, typer.Option(help="adam, sqgn, or sqgn-reference (the paper's settings).")] = "sqgn",
     network: Annotated[
-        str | None, typer.Option(help="demo, laptop or paper; else the one made for gathers of this size.")
+        str | None, typer.Option(help="cnn-demo, cnn-laptop or cnn-paper; else the one made for gathers of this size.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training models.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Models per mini-batch.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Else the optimizer's own default.")] = None,
+    schedule: Annotated[str, typer.Option(help="Of the learning rate: constant, or cosine (down to 0).")] = "constant",
+    average: Annotated[
+        float, typer.Option(help="Of the weights' moving average, the share kept at an iteration; 0: no average.")
+    ] = 0.0,
+    validation: Annotated[
+        float, typer.Option(help="Share of the training models held back, to choose the best weights by.")
+    ] = 0.1,
     seed: Annotated[int, typer.Option(help="Of initial weights, mini-batches and augmentation.")] = 0,
-    micro_batch: Annotated[int | None, typer.Option(help="Models per pass: less memory, the same result.")] = None,
+    micro_batch: Annotated[
+        str | None, typer.Option(help=f"Models per pass: less memory, the same result; or {WHOLE!r}.")
+    ] = None,
     augment: Annotated[
         str,
         typer.Option(help="none; mirror (left and right, at random); all: mirror, noise, dead traces, scaled sources."),
@@ -31,30 +48,71 @@ def train(
     """Train a network on a survey, with Adam or SQGN."""
     load_tensorflow()
     from data_gen.survey.reader import Survey
-    from tomo.presets import PRESETS, preset_for
+    from tomo.presets import preset_for
     from training.fit import check_survey
     from training.fit import train as train_run
-    from training.runs import Settings, begin_run
+    from training.runs import begin_run
+    from training.settings import Settings
 
     opened = Survey.open(survey)
-    name = network or preset_for(opened.specification.acquisition)
-    if name not in PRESETS:
-        raise SettingError(f"unknown network {name!r}: choose from {', '.join(PRESETS)}")
-    preset = PRESETS[name]
+    preset = preset_for(opened.acquisition)
     settings = Settings(
         optimizer=optimizer,
-        architecture=name,
-        epochs=epochs or preset.epochs,
-        batch_size=batch_size or preset.batch_size,
+        network=preset.cnn if network is None else network,
+        epochs=preset.epochs if epochs is None else epochs,
+        batch_size=preset.batch_size if batch_size is None else batch_size,
         learning_rate=learning_rate,
+        schedule=schedule,
         seed=seed,
-        micro_batch=micro_batch or preset.micro_batch,
+        micro_batch=preset.micro_batch if micro_batch is None else _models_per_pass(micro_batch),
         augment=augment,
+        validation=validation,
+        average=average,
     )
     check_survey(settings, opened)
     run = begin_run(output, settings, opened)
     if run.finished:
         print(f"{output} is already trained: nothing to do.")
         return
-    train_run(run, opened)
+    try:
+        with progress(f"training {output.name}", settings.epochs, "epochs") as advance:
+            train_run(run, opened, [_told(advance, settings.epochs)])
+    except KeyboardInterrupt:
+        remark(f"stopped; the same command continues {output}")
+        raise typer.Exit(130) from None
     print(f"Trained {optimizer} for {settings.epochs} epochs: {run.model_file}")
+
+
+def _models_per_pass(text: str) -> int | None:
+    if text == WHOLE:
+        return None
+    if not text.isdigit():
+        raise SettingError(f"--micro-batch is a number of models, or {WHOLE!r}, not {text!r}")
+    return int(text)
+
+
+def _told(advance: Any, epochs: int) -> keras.callbacks.Callback:
+    """A callback that tells of every epoch: one line, with the time that the training still needs."""
+    import keras
+
+    class Told(keras.callbacks.Callback):
+        begun: float
+        first: int | None = None
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if self.first is None:
+                self.first, self.begun = epoch, time.monotonic()
+                advance(epoch)
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            logs = logs or {}
+            done = epoch + 1 - (self.first or 0)
+            left = (time.monotonic() - self.begun) / done * (epochs - epoch - 1)
+            scores = [f"loss {logs['loss']:.4g}"]
+            if "val_loss" in logs:
+                rmse, similarity = logs["val_rmse"], logs["val_ssim"]
+                scores.append(f"validation {logs['val_loss']:.4g}, {rmse:.0f} m/s, SSIM {similarity:.3f}")
+            remark(f"epoch {epoch + 1} of {epochs}: {'; '.join(scores)}; {duration(left)} left")
+            advance(1)
+
+    return Told()

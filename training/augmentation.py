@@ -6,8 +6,8 @@
     dead traces         receivers are passive: one that fails leaves the others' records as they are
 
 All are TensorFlow functions of a batch and a stateless seed, int32 (2,): the same seed gives the same bits,
-so that training resumes exactly. Gathers are float32 (batch, source, receiver, time, 1), velocities (batch,
-depth, x).
+so that training resumes exactly. Gathers are float32 (batch, source, receiver, time), velocities (batch, depth,
+x).
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ def mirror(
     survey's do.
     """
     chosen = tf.random.stateless_uniform(tf.shape(gathers)[:1], seed) < probability
-    turned = tf.where(chosen[:, None, None, None, None], tf.reverse(gathers, [1, 2]), gathers)
+    turned = tf.where(chosen[:, None, None, None], tf.reverse(gathers, [1, 2]), gathers)
     return turned, tf.where(chosen[:, None, None], tf.reverse(velocity, [2]), velocity)
 
 
 def scale_sources(gathers: tf.Tensor, seed: tf.Tensor, greatest_db: float) -> tf.Tensor:
     """Multiply every shot by a gain of its own, up to `greatest_db` [dB] up or down."""
     level = tf.random.stateless_uniform(tf.shape(gathers)[:2], seed, -greatest_db, greatest_db)
-    return gathers * (10.0 ** (level / 20.0))[:, :, None, None, None]
+    return gathers * (10.0 ** (level / 20.0))[:, :, None, None]
 
 
 def add_noise(
@@ -83,31 +83,31 @@ def add_noise(
     to it.
     """
     samples = tf.shape(gathers)[3]
-    white = tf.random.stateless_normal(tf.shape(gathers)[:4], seed)
+    white = tf.random.stateless_normal(tf.shape(gathers), seed)
     frequency = tf.range(samples // 2 + 1, dtype=tf.float32) / (tf.cast(samples, tf.float32) * sample_interval)
     inside = tf.cast((frequency >= band[0]) & (frequency <= band[1]), tf.complex64)
-    noise = tf.signal.irfft(tf.signal.rfft(white) * inside, [samples])[..., None]
+    noise = tf.signal.irfft(tf.signal.rfft(white) * inside, [samples])
     power = tf.math.divide_no_nan(_power(gathers), _power(noise))
     ratio = tf.broadcast_to(10.0 ** (-tf.cast(snr_db, tf.float32) / 10.0), tf.shape(gathers)[:1])
-    return gathers + noise * tf.sqrt(power * ratio[:, None, None, None, None])
+    return gathers + noise * tf.sqrt(power * ratio[:, None, None, None])
 
 
 def _power(gathers: tf.Tensor) -> tf.Tensor:
-    """Mean square of each sample, (batch, 1, 1, 1, 1)."""
-    return tf.reduce_mean(tf.square(gathers), axis=[1, 2, 3, 4], keepdims=True)
+    """Mean square of each sample, (batch, 1, 1, 1)."""
+    return tf.reduce_mean(tf.square(gathers), axis=[1, 2, 3], keepdims=True)
 
 
 def kill_traces(gathers: tf.Tensor, seed: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     """Silence a `share` of the traces, (batch,) or (), of each sample: pairs of source and receiver."""
     sources, receivers = tf.unstack(tf.shape(gathers)[1:3])
     alive = _alive(tf.shape(gathers)[0], sources * receivers, seed, share)
-    return gathers * tf.reshape(alive, [-1, sources, receivers, 1, 1])
+    return gathers * tf.reshape(alive, [-1, sources, receivers, 1])
 
 
 def kill_receivers(gathers: tf.Tensor, seed: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     """Silence a `share` of the receivers, (batch,) or (), of each sample, for all its shots."""
     alive = _alive(tf.shape(gathers)[0], tf.shape(gathers)[2], seed, share)
-    return gathers * alive[:, None, :, None, None]
+    return gathers * alive[:, None, :, None]
 
 
 def _alive(batch: tf.Tensor, count: tf.Tensor, seed: tf.Tensor, share: tf.Tensor) -> tf.Tensor:

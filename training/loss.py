@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-KILOMETRE = 1000.0
+from models.units import KILOMETRE
 
 
 @keras.saving.register_keras_serializable(package="tomo")

@@ -1,4 +1,4 @@
-"""From a survey to mini-batches: reading, conditioning statistics, augmentation."""
+"""From samples to mini-batches."""
 
 from __future__ import annotations
 
@@ -7,70 +7,54 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from data_gen.survey.reader import Survey
-from models.tomography import Conditioning
 from training.augmentation import Augmentation, augment
+from training.samples import Samples
 from training.sqgn.partition import Partition, without_autotuning
 
 IN_MEMORY = 1e9
-"""Gathers of fewer bytes than this are kept in memory; larger ones are read from the shards batch by batch."""
+"""Inputs of fewer bytes than this are kept in memory; larger ones are read from the files batch by batch."""
+
+PREDICTION_BATCH = 8
+"""Models that pass through a network together where nothing is learned: enough for any core, few for any memory."""
 
 
-def conditioning(survey: Survey, block: int = 16) -> Conditioning:
-    """Mean gather, deviation around it and mean velocity model of the training models, a few models at a time."""
-    count = len(survey.train)
-    mean_gather = np.zeros(survey.specification.acquisition.gather_shape)
-    mean_velocity = np.zeros(survey.specification.acquisition.image_shape)
-    blocks = [survey.train[start : start + block] for start in range(0, count, block)]
-    for indices in blocks:
-        mean_gather += survey.gathers(indices).sum(axis=0, dtype=np.float64) / count
-        mean_velocity += survey.velocity(indices).sum(axis=0, dtype=np.float64) / count
-    variance = sum(np.sum((survey.gathers(indices) - mean_gather) ** 2, axis=0, dtype=np.float64) for indices in blocks)
-    deviation = np.sqrt(np.mean(variance / count))
-    return Conditioning(
-        mean_gather.astype(np.float32),
-        np.full((1, 1, 1), deviation, np.float32),
-        mean_velocity.astype(np.float32),
-    )
-
-
-def reader(survey: Survey, indices: np.ndarray) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """A traceable function from positions in `indices` to gathers (batch, source, receiver, time, 1) and velocity."""
-    acquisition = survey.specification.acquisition
-    if 4 * len(indices) * np.prod(acquisition.gather_shape) < IN_MEMORY:
-        gathers = tf.constant(survey.gathers(indices)[..., None])
-        velocity = tf.constant(survey.velocity(indices))
-        return lambda positions: (tf.gather(gathers, positions), tf.gather(velocity, positions))
+def reader(samples: Samples, indices: np.ndarray) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """A traceable function from positions in `indices` to inputs (batch, ...) and velocity (batch, depth, x)."""
+    image = samples.survey.acquisition.grid.shape
+    if 4 * len(indices) * np.prod(samples.shape) < IN_MEMORY:
+        inputs = tf.constant(samples.inputs(indices))
+        velocity = tf.constant(samples.survey.velocity(indices))
+        return lambda positions: (tf.gather(inputs, positions), tf.gather(velocity, positions))
 
     def load(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         models = indices[positions]
-        return survey.gathers(models)[..., None], survey.velocity(models)
+        return samples.inputs(models), samples.survey.velocity(models)
 
     def read(positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        gathers, velocity = tf.numpy_function(load, [positions], (tf.float32, tf.float32))
+        inputs, velocity = tf.numpy_function(load, [positions], (tf.float32, tf.float32))
         return (
-            tf.ensure_shape(gathers, (*positions.shape, *acquisition.gather_shape, 1)),
-            tf.ensure_shape(velocity, (*positions.shape, *acquisition.image_shape)),
+            tf.ensure_shape(inputs, (*positions.shape, *samples.shape)),
+            tf.ensure_shape(velocity, (*positions.shape, *image)),
         )
 
     return read
 
 
 def training_partition(
-    survey: Survey, batch_size: int, seed: int, augmentation: Augmentation | None = None
+    samples: Samples, indices: np.ndarray, batch_size: int, seed: int, augmentation: Augmentation | None = None
 ) -> Partition:
-    """The training models as mini-batches of (gathers, velocity), augmented if asked."""
-    read = reader(survey, survey.train)
-    sample_interval = survey.specification.acquisition.sample_interval
+    """The given models as mini-batches of (inputs, velocity), augmented if asked."""
+    read = reader(samples, indices)
+    interval = samples.survey.acquisition.sample_interval
 
     def augmented(positions: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        gathers, velocity = read(positions)
-        return augment(gathers, velocity, seed, augmentation, sample_interval) if augmentation else (gathers, velocity)
+        inputs, velocity = read(positions)
+        return augment(inputs, velocity, seed, augmentation, interval) if augmentation else (inputs, velocity)
 
-    return Partition(augmented, len(survey.train), batch_size, seed)
+    return Partition(augmented, len(indices), batch_size, seed)
 
 
-def in_order(survey: Survey, indices: np.ndarray, batch_size: int) -> tf.data.Dataset:
-    """Mini-batches of (gathers, velocity) of the given models, in their order."""
+def in_order(samples: Samples, indices: np.ndarray, batch_size: int = PREDICTION_BATCH) -> tf.data.Dataset:
+    """Mini-batches of (inputs, velocity) of the given models, in their order."""
     positions = tf.data.Dataset.range(len(indices)).batch(batch_size)
-    return without_autotuning(positions.map(reader(survey, indices)).prefetch(1))
+    return without_autotuning(positions.map(reader(samples, indices)).prefetch(1))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,18 +12,17 @@ import keras
 import numpy as np
 
 from data_gen.acquisition import Acquisition
-from data_gen.errors import DataError, MachineError
-from models.tomography import training_rms
-
-BLOCK = 8
-"""Models read and predicted at a time."""
+from data_gen.errors import DataError
+from data_gen.files import whole_file
+from models.conditioning import training_rms
+from training.pipeline import PREDICTION_BATCH
 
 AMPLITUDES = (0.5, 2.0)
 """Gathers whose RMS is this many times that of the training gathers or less, or more, are of another unit."""
 
 
 @dataclass(frozen=True)
-class Gathers:
+class GatherFile:
     """Gathers in a file: `data` (model, source, receiver, time) as stored, `scale` (model,), a `factor` for all.
 
     Iterating gives blocks of models, float32, in the unit that the network knows.
@@ -42,11 +41,12 @@ class Gathers:
         return values * np.float32(self.factor) * self.scale[models, None, None, None].astype(np.float32)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        return (self[start : start + BLOCK] for start in range(0, len(self), BLOCK))
+        return (self[start : start + PREDICTION_BATCH] for start in range(0, len(self), PREDICTION_BATCH))
 
 
-def open_gathers(path: Path, acquisition: Acquisition) -> Gathers:
-    """Gathers of the acquisition's geometry from an HDF5 or NumPy file.
+@contextmanager
+def open_gathers(path: Path, acquisition: Acquisition) -> Iterator[GatherFile]:
+    """Gathers of the acquisition's geometry from an HDF5 or NumPy file, open for as long as this lasts.
 
     HDF5 (`.h5`, netCDF 4): a dataset `gathers`, (model, source, receiver, time) or one survey without the first axis;
     if the file holds `source`, `receiver` [m] or `time` [s], they must be the acquisition's, and a `scale` (model,)
@@ -57,23 +57,24 @@ def open_gathers(path: Path, acquisition: Acquisition) -> Gathers:
         raise DataError(f"{path} is a folder, not a file of gathers: a survey's is its survey.h5")
     if not path.exists():
         raise DataError(f"{path} does not exist")
-    try:
-        if path.suffix.lower() == ".npy":
-            contents: Mapping = {"gathers": np.load(path, mmap_mode="r", allow_pickle=False)}
-        else:
-            contents = h5py.File(path, "r")
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as HDF5 or .npy: {error}") from None
-    if not isinstance(contents.get("gathers"), h5py.Dataset | np.ndarray):
-        raise DataError(f"{path} holds no dataset `gathers`, only: {', '.join(contents) or 'nothing'}")
-    data = contents["gathers"]
-    _check_geometry(path, data, contents, acquisition)
-    if data.ndim == 3:
-        data = np.asarray(data)[None]
-    scale = np.asarray(contents["scale"]) if "scale" in contents else np.ones(len(data))
-    if scale.shape != (len(data),):
-        raise DataError(f"{path} holds {len(data)} models and a `scale` of shape {scale.shape}, not one each")
-    return Gathers(path, data, scale)
+    with ExitStack() as stack:
+        try:
+            if path.suffix.lower() == ".npy":
+                contents: Mapping = {"gathers": np.load(path, mmap_mode="r", allow_pickle=False)}
+            else:
+                contents = stack.enter_context(h5py.File(path, "r"))
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"{path} cannot be read as HDF5 or .npy: {error}") from None
+        if not isinstance(contents.get("gathers"), h5py.Dataset | np.ndarray):
+            raise DataError(f"{path} holds no dataset `gathers`, only: {', '.join(contents) or 'nothing'}")
+        data = contents["gathers"]
+        _check_geometry(path, data, contents, acquisition)
+        if data.ndim == 3:
+            data = np.asarray(data)[None]
+        scale = np.asarray(contents["scale"]) if "scale" in contents else np.ones(len(data))
+        if scale.shape != (len(data),):
+            raise DataError(f"{path} holds {len(data)} models and a `scale` of shape {scale.shape}, not one each")
+        yield GatherFile(path, data, scale)
 
 
 def _check_geometry(path: Path, data: h5py.Dataset | np.ndarray, contents: Mapping, acquisition: Acquisition) -> None:
@@ -82,7 +83,7 @@ def _check_geometry(path: Path, data: h5py.Dataset | np.ndarray, contents: Mappi
     if data.ndim not in (3, 4) or data.shape[-3:] != acquisition.gather_shape or 0 in data.shape:
         raise DataError(
             f"{path} holds gathers of shape {data.shape}; the run needs (model, source, receiver, time) = "
-            f"(any, {', '.join(map(str, acquisition.gather_shape))}), {describe(acquisition)}"
+            f"(any, {', '.join(map(str, acquisition.gather_shape))}), {acquisition}"
         )
     for name, ours in (
         ("source", acquisition.source_x),
@@ -91,9 +92,7 @@ def _check_geometry(path: Path, data: h5py.Dataset | np.ndarray, contents: Mappi
     ):
         theirs = np.asarray(contents[name]) if _has_axis(contents, name) else ours
         if theirs.shape != ours.shape or not np.allclose(theirs, ours, rtol=1e-4, atol=1e-4 * ours[-1]):
-            raise DataError(
-                f"{path} has another `{name}` axis than the run, which was trained on {describe(acquisition)}"
-            )
+            raise DataError(f"{path} has another `{name}` axis than the run, which was trained on {acquisition}")
 
 
 def _has_axis(contents: Mapping, name: str) -> bool:
@@ -102,15 +101,7 @@ def _has_axis(contents: Mapping, name: str) -> bool:
     return name in contents and not bytes(contents[name].attrs.get("NAME", b"")).startswith(no_variable)
 
 
-def describe(acquisition: Acquisition) -> str:
-    """A geometry in words."""
-    return (
-        f"{acquisition.sources} sources and {acquisition.receivers} receivers over {acquisition.x[-1]:g} m, "
-        f"{acquisition.samples} samples of {1000 * acquisition.sample_interval:g} ms"
-    )
-
-
-def in_the_network_s_unit(gathers: Gathers, network: keras.Model, rescale: bool) -> Gathers:
+def in_the_network_s_unit(gathers: GatherFile, network: keras.Model, rescale: bool) -> GatherFile:
     """The gathers, after a look at every sample; with `rescale` brought to the RMS of the training gathers.
 
     One factor for the whole file, so that differences between its models stay. Raises DataError for samples that are
@@ -135,9 +126,9 @@ def in_the_network_s_unit(gathers: Gathers, network: keras.Model, rescale: bool)
     return gathers
 
 
-def predict_gathers(network: keras.Model, gathers: Gathers) -> np.ndarray:
+def predict_gathers(network: keras.Model, gathers: GatherFile) -> np.ndarray:
     """Velocity images (model, depth, x) [m/s]."""
-    return np.concatenate([network.predict_on_batch(block[..., None]) for block in gathers])
+    return np.concatenate([network.predict_on_batch(block) for block in gathers])
 
 
 def write_prediction(
@@ -147,18 +138,13 @@ def write_prediction(
 
     The file is there whole or not at all. Raises MachineError where it cannot be written.
     """
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(part, velocity, acquisition, more)
-        os.replace(part, path)
-    except OSError as error:
-        raise MachineError(f"{path} cannot be written: {error}") from None
+    with whole_file(path) as temporary:
+        _write(temporary, velocity, acquisition, more)
 
 
 def _write(path: Path, velocity: np.ndarray, acquisition: Acquisition, more: Mapping[str, np.ndarray]) -> None:
     with h5py.File(path, "w") as file:
-        for name, values in (("depth", acquisition.depth), ("x", acquisition.x)):
+        for name, values in (("depth", acquisition.grid.depth), ("x", acquisition.grid.x)):
             file[name] = values
             file[name].make_scale(name)
             file[name].attrs["units"] = "m"

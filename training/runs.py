@@ -1,10 +1,11 @@
 """A run on disk: a folder with the resolved configuration, the history, the checkpoint and the final model.
 
-config.json            settings, acquisition, optimizer, versions: everything needed to train again
+config.json            settings, acquisition, the survey and its identity, versions: everything needed to train again
+trained_on.json        fingerprints of the velocity models that were trained on, or chosen by
 history.csv            one row per epoch
 tensorboard/           the same for TensorBoard
 checkpoint.weights.h5  weights and all of the optimizer's state after the last whole epoch
-model.keras            the final model, from raw gathers to m/s; its presence says that the run is finished
+model.keras            the final model; its presence says that the run is finished
 """
 
 from __future__ import annotations
@@ -18,55 +19,34 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from data_gen.acquisition import Acquisition
-from data_gen.errors import DataError, SettingError
+from data_gen.errors import DataError
+from data_gen.files import TEMPORARY, write_json
 from data_gen.survey.reader import Survey
+from training.settings import Settings
 
-OPTIMIZERS = ("adam", "sqgn", "sqgn-reference")
-AUGMENTATIONS = ("none", "mirror", "all")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """All that decides the weights a training ends with, given the survey.
-
-    `architecture` names one of `models.architecture`; `learning_rate` None means the optimizer's own;
-    `micro_batch` None means whole mini-batches; `augment` is one of `AUGMENTATIONS`.
-    """
-
-    optimizer: str
-    architecture: str
-    epochs: int
-    batch_size: int
-    learning_rate: float | None = None
-    seed: int = 0
-    micro_batch: int | None = None
-    augment: str = "none"
-
-    def __post_init__(self) -> None:
-        if self.optimizer not in OPTIMIZERS:
-            raise SettingError(f"unknown optimizer {self.optimizer!r}: choose from {', '.join(OPTIMIZERS)}")
-        if self.augment not in AUGMENTATIONS:
-            raise SettingError(f"unknown augmentation {self.augment!r}: choose from {', '.join(AUGMENTATIONS)}")
-        for name in ("epochs", "batch_size", "learning_rate", "micro_batch"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise SettingError(f"{name.replace('_', ' ')} must be positive, not {value}")
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder and what its configuration says."""
+    """A run's folder and what its configuration says.
+
+    `survey` is where the survey lay when the training began, None for one in memory; `identity` is what it was.
+    """
 
     folder: Path
     settings: Settings
-    survey: Path
+    survey: Path | None
+    identity: str
     acquisition: Acquisition
 
     @property
     def name(self) -> str:
         """The folder's name, by which tables and figures call the run."""
-        return self.folder.name
+        return self.folder.resolve().name
 
     @property
     def model_file(self) -> Path:
@@ -89,23 +69,41 @@ class Run:
         return self.model_file.exists()
 
     def history(self) -> dict[str, list[float]]:
-        """The columns of the history by name."""
-        with self.history_file.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else ())}
+        """The columns of the history by name; raises DataError where the file is damaged."""
+        try:
+            with self.history_file.open(newline="", encoding="utf-8") as file:
+                header, *rows = csv.reader(file)
+            return {name: [float(row[column]) for row in rows] for column, name in enumerate(header)}
+        except (OSError, ValueError, IndexError) as error:
+            raise DataError(f"{self.history_file} cannot be read: {error}") from None
+
+    def trained_on(self) -> set[str]:
+        """Fingerprints of the models that the weights come from; raises DataError where the file is damaged."""
+        path = self.folder / "trained_on.json"
+        try:
+            return set(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise DataError(f"{path} cannot be read: {error}") from None
+
+    def find_survey(self) -> Survey:
+        """The survey that the run was trained on, where it was or beside the run as it was then.
+
+        Raises DataError where it is at neither place, or is another one now.
+        """
+        if self.survey is None:
+            raise DataError(f"{self.folder} was trained on arrays, and not on a survey on disk")
+        if not self.survey.exists():
+            raise DataError(f"{self.folder} was trained on {self.survey}, which is gone: say where it is by --survey")
+        survey = Survey.open(self.survey)
+        if survey.identity() != self.identity:
+            raise DataError(f"{self.survey} is not the survey that {self.folder} was trained on: it has been made anew")
+        return survey
 
     def check_geometry(self, survey: Survey) -> None:
         """Raise DataError unless the survey was recorded with the acquisition that the network was trained for."""
-        theirs, ours = survey.specification.acquisition, self.acquisition
-        different = [
-            field.name
-            for field in dataclasses.fields(Acquisition)
-            if getattr(theirs, field.name) != getattr(ours, field.name)
-        ]
+        different = self.acquisition.differences(survey.acquisition)
         if different:
-            raise DataError(
-                f"{self.folder} was trained on another geometry than {survey.folder}: {', '.join(different)}"
-            )
+            raise DataError(f"{self.folder} was trained on another geometry than {survey.name}: {', '.join(different)}")
 
 
 def begin_run(folder: Path, settings: Settings, survey: Survey) -> Run:
@@ -113,18 +111,20 @@ def begin_run(folder: Path, settings: Settings, survey: Survey) -> Run:
 
     Raises DataError where the folder holds anything else.
     """
-    run = Run(folder, settings, survey.folder.resolve(), survey.specification.acquisition)
-    record = _record(run)
+    run = Run(folder, settings, survey.folder and survey.folder.resolve(), survey.identity(), survey.acquisition)
     path = folder / "config.json"
     if path.exists():
-        begun = json.loads(path.read_text())
-        if any(begun[key] != record[key] for key in ("settings", "survey", "acquisition")):
+        begun = _read(folder)
+        if begun.settings != settings or begun.identity != run.identity:
             raise DataError(f"{folder} already holds another run: choose another folder, or delete this one")
         return run
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} already exists and holds no run: choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(record, indent=1) + "\n")
+    if folder.exists() and any(not entry.name.startswith((TEMPORARY, ".lock")) for entry in folder.iterdir()):
+        raise DataError(f"{folder} already exists and holds no run: choose another folder")
+    trained_on = [survey.fingerprint(int(index)) for index in survey.train]
+    write_json(folder / "trained_on.json", trained_on)
+    write_json(path, _record(run))
     return run
 
 
@@ -133,34 +133,46 @@ def open_run(folder: str | Path) -> Run:
 
     Raises DataError where the folder is no run or the run is not finished.
     """
-    folder = Path(folder)
-    path = folder / "config.json"
-    try:
-        record = json.loads(path.read_text())
-        acquisition = dict(record["acquisition"])
-        acquisition["velocity_limits"] = tuple(acquisition["velocity_limits"])
-        run = Run(folder, Settings(**record["settings"]), Path(record["survey"]), Acquisition(**acquisition))
-    except FileNotFoundError:
-        raise DataError(f"{folder} is not a run: it holds no config.json") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
+    run = _read(Path(folder))
     if not run.finished:
         raise DataError(f"{folder} is not finished: continue it with the command that began it")
     return run
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that it is there whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text)
-    os.replace(part, path)
+def _read(folder: Path) -> Run:
+    path = folder / "config.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record["format"] != FORMAT:
+            raise DataError(f"{folder} is of another version of tomo: train it anew")
+        return Run(
+            folder,
+            Settings(**record["settings"]),
+            record["survey"] and (folder / record["survey"]).resolve(),
+            record["survey_identity"],
+            Acquisition.from_json(record["acquisition"]),
+        )
+    except FileNotFoundError:
+        raise DataError(f"{folder} is not a run: it holds no config.json") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
 
 
 def _record(run: Run) -> dict[str, Any]:
-    values = {
+    return {
+        "format": FORMAT,
         "settings": dataclasses.asdict(run.settings),
-        "survey": str(run.survey),
-        "acquisition": dataclasses.asdict(run.acquisition),
+        "survey": run.survey and os.path.relpath(run.survey, run.folder.resolve()),
+        "survey_identity": run.identity,
+        "acquisition": run.acquisition.to_json(),
         "versions": {package: version(package) for package in ("tomo", "tensorflow", "keras", "numpy")},
     }
-    return json.loads(json.dumps(values))
+
+
+def split(survey: Survey, validation: float) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the training models to learn from, and of those, the last share, to choose weights by.
+
+    Models are independent draws, so that the last ones are as good as any.
+    """
+    held_back = round(validation * len(survey.train))
+    return survey.train[: len(survey.train) - held_back], survey.train[len(survey.train) - held_back :]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from dataclasses import fields as fields_of
 
 import numpy as np
 from scipy.special import hankel2
 
 from data_gen.acquisition import Acquisition
 from data_gen.benchmark.contenders import Contender
+from data_gen.grid import Grid
 
 MARGIN = 190
 """Cells to every side: at 4,800 m/s a wave needs 2.4 s to cross the model, the margin and come back."""
@@ -32,20 +34,21 @@ class Embedded(Acquisition):
         return self._spread(self.receivers)
 
     def _spread(self, count: int) -> np.ndarray:
-        width = (self.x_cells - 1 - 2 * self.margin) * self.spacing
-        return self.margin * self.spacing + np.linspace(0, width, count)
+        width = (self.grid.x_cells - 1 - 2 * self.margin) * self.grid.spacing
+        return self.margin * self.grid.spacing + np.linspace(0, width, count)
 
 
 def embed(acquisition: Acquisition, margin: int = MARGIN) -> Embedded:
     """The same acquisition with the model continued by `margin` cells, at the top only where it absorbs."""
     above = 0 if acquisition.free_surface else margin
+    spacing = acquisition.grid.spacing
+    fields = {field.name: getattr(acquisition, field.name) for field in fields_of(acquisition)}
     return Embedded(
-        **asdict(acquisition)
+        **fields
         | {
-            "x_cells": acquisition.x_cells + 2 * margin,
-            "depth_cells": acquisition.depth_cells + margin + above,
-            "source_depth": acquisition.source_depth + above * acquisition.spacing,
-            "receiver_depth": acquisition.receiver_depth + above * acquisition.spacing,
+            "grid": Grid(acquisition.grid.depth_cells + margin + above, acquisition.grid.x_cells + 2 * margin, spacing),
+            "source_depth": acquisition.source_depth + above * spacing,
+            "receiver_depth": acquisition.receiver_depth + above * spacing,
         },
         margin=margin,
     )
@@ -64,14 +67,14 @@ def exact_trace(acquisition: Acquisition, offset: float, velocity: float, oversa
     omega = 2 * np.pi * np.fft.rfftfreq(count, step)
     green = np.zeros(len(omega), complex)
     green[1:] = -0.25j * hankel2(0, omega[1:] * offset / velocity)
-    trace = acquisition.spacing**2 * np.fft.irfft(green * spectrum, count)
+    trace = acquisition.grid.spacing**2 * np.fft.irfft(green * spectrum, count)
     return trace[::oversampling][: acquisition.samples]
 
 
 def scheme_error(build: Callable[[Acquisition], Contender], acquisition: Acquisition, velocity: float) -> float:
     """Error of the trace nearest to 700 m from the first source, in a homogeneous medium."""
     few = replace(acquisition, sources=2)
-    gathers = build(few).gather(np.full(few.image_shape, velocity, np.float32))
+    gathers = build(few).gather(np.full(few.grid.shape, velocity, np.float32))
     offsets = np.abs(few.receiver_x - few.source_x[0])
     receiver = int(np.argmin(np.abs(offsets - 700)))
     return difference(gathers[0, receiver], exact_trace(few, offsets[receiver], velocity))

@@ -49,8 +49,8 @@ class PlainDevito:
 
     def __init__(self, acquisition: Acquisition, cells: int = 100) -> None:
         self._acquisition, self._cells = acquisition, cells
-        self._shape = acquisition.depth_cells + 2 * cells, acquisition.x_cells + 2 * cells
-        largest = 0.42 * acquisition.spacing / acquisition.velocity_limits[1]
+        self._shape = acquisition.grid.depth_cells + 2 * cells, acquisition.grid.x_cells + 2 * cells
+        largest = 0.42 * acquisition.grid.spacing / acquisition.velocity_limits[1]
         self._per_sample = int(np.ceil(acquisition.sample_interval / largest))
         self.points = int(np.prod(self._shape))
         self.steps = self._per_sample * (acquisition.samples - 1) + 1
@@ -62,7 +62,7 @@ class PlainDevito:
         devito.configuration["log-level"] = "ERROR"
         acquisition, cells = self._acquisition, self._cells
         step = acquisition.sample_interval / self._per_sample * 1e3
-        extent = tuple((points - 1) * acquisition.spacing for points in self._shape)
+        extent = tuple((points - 1) * acquisition.grid.spacing for points in self._shape)
         grid = devito.Grid(self._shape, extent=extent, dtype=np.float32)
         m = devito.Function(name="m", grid=grid, space_order=SPACE_ORDER)
         damp = devito.Function(name="damp", grid=grid, space_order=SPACE_ORDER)
@@ -95,7 +95,7 @@ class PlainDevito:
         return gathers
 
     def _coordinates(self, x: np.ndarray, depth: float) -> np.ndarray:
-        return np.stack([np.full(len(x), depth), x], axis=-1) + self._cells * self._acquisition.spacing
+        return np.stack([np.full(len(x), depth), x], axis=-1) + self._cells * self._acquisition.grid.spacing
 
     def _damping(self) -> np.ndarray:
         """d / c [1/m] of u_tt + d u_t = c² Laplacian u, (depth, x): what crosses it twice keeps 1 %."""
@@ -104,7 +104,7 @@ class PlainDevito:
             index = np.arange(points)
             inside = np.maximum(self._cells - index, index - (points - 1 - self._cells)).clip(0) / self._cells
             squares.append(inside**2)
-        width = self._cells * self._acquisition.spacing
+        width = self._cells * self._acquisition.grid.spacing
         return 3 * np.log(100) / width * (squares[0][:, None] + squares[1])
 
 
@@ -125,8 +125,8 @@ class Deepwave:
         self._receivers = torch.from_numpy(receivers).expand(shots, -1, -1)
         wavelet = -acquisition.wavelet(acquisition.time).astype(np.float32)
         self._amplitudes = torch.from_numpy(wavelet).expand(shots, 1, -1)
-        self.points = (acquisition.depth_cells + 2 * cells) * (acquisition.x_cells + 2 * (RADIUS + cells))
-        largest = courant * acquisition.spacing / np.sqrt(2) / acquisition.velocity_limits[1]
+        self.points = (acquisition.grid.depth_cells + 2 * cells) * (acquisition.grid.x_cells + 2 * (RADIUS + cells))
+        largest = courant * acquisition.grid.spacing / np.sqrt(2) / acquisition.velocity_limits[1]
         self.steps = int(np.ceil(acquisition.sample_interval / largest)) * acquisition.samples
 
     def gather(self, velocity: np.ndarray) -> np.ndarray:
@@ -140,7 +140,7 @@ class Deepwave:
             warnings.simplefilter("ignore")
             recorded = deepwave.scalar(
                 torch.from_numpy(padded),
-                acquisition.spacing,
+                acquisition.grid.spacing,
                 acquisition.sample_interval,
                 source_amplitudes=self._amplitudes,
                 source_locations=self._sources,
@@ -154,7 +154,7 @@ class Deepwave:
         return recorded.receiver_amplitudes.numpy()
 
     def _places(self, x: np.ndarray, depth: float) -> np.ndarray:
-        spacing = self._acquisition.spacing
+        spacing = self._acquisition.grid.spacing
         return np.stack([np.full(len(x), depth / spacing), x / spacing + RADIUS], axis=-1).astype(np.float32)
 
 

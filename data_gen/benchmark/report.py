@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
-import platform
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +14,8 @@ import numpy as np
 from data_gen.benchmark.race import race
 from data_gen.benchmark.worker import whole_survey, worker_share
 from data_gen.errors import MachineError
-from data_gen.production.generate import available_cores
-from data_gen.survey.shards import reason
+from data_gen.files import write_json
+from data_gen.machine import available_cores, describe_machine
 from data_gen.survey.specification import SurveySpecification
 
 PACKAGES = ("tomo", "devito", "deepwave", "torch", "numpy")
@@ -34,7 +32,7 @@ def measure(specification: SurveySpecification, output: Path, rounds: int, surve
     cores = available_cores()
     results = json.loads(output.read_text()) if output.exists() else {}
     parts: dict[str, Callable[[], Any]] = {
-        "machine": describe_machine,
+        "machine": _machine,
         "worker": lambda: worker_share(specification),
         "race": lambda: race(specification.acquisition, rounds, cores),
     }
@@ -42,31 +40,19 @@ def measure(specification: SurveySpecification, output: Path, rounds: int, surve
         parts["survey"] = lambda: whole_survey(specification, survey, cores)
     for name, part in parts.items():
         results[name] = part()
-        try:
-            output.write_text(json.dumps(results, indent=2) + "\n")
-        except OSError as error:
-            raise MachineError(f"{output} cannot be written: {reason(error)}") from None
+        write_json(output, results, indent=2)
     return results
 
 
-def describe_machine() -> dict[str, Any]:
-    """Processor, cores, how busy they are with other things, system, compiler and packages."""
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+def _machine() -> dict[str, Any]:
     try:
-        versions = {package: importlib.metadata.version(package) for package in PACKAGES}
+        machine = describe_machine(PACKAGES)
     except importlib.metadata.PackageNotFoundError as error:
-        raise MachineError(f"the benchmark needs {error.name}: pip install 'tomo[benchmark]'") from None
-    compiler = subprocess.run("gcc --version", shell=True, capture_output=True, text=True).stdout
-    return {
-        "processor": names[0] if names else platform.processor(),
-        "cores": available_cores(),
-        "load_at_start": os.getloadavg()[0],
-        "system": f"{platform.system()} {platform.machine()}",
-        "compiler": compiler.partition("\n")[0],
-        "versions": {"python": platform.python_version(), **versions},
-    }
+        raise MachineError(
+            f"the benchmark needs {error.name}: pip install -e '.[benchmark]' in tomo's folder"
+        ) from None
+    compiler = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=False).stdout
+    return {**machine, "compiler": compiler.partition("\n")[0]}
 
 
 def rows(results: dict[str, Any]) -> Iterator[Rows]:

@@ -67,13 +67,13 @@ def random_model(rng: np.random.Generator, acquisition: Acquisition) -> EarthMod
 def clear_depth(acquisition: Acquisition) -> float:
     """Depth [m] down to which no salt may be: six rows below the deeper of sources and receivers."""
     deeper = max(acquisition.receiver_depth, acquisition.source_depth)
-    return deeper + CLEAR_ROWS * acquisition.spacing
+    return deeper + CLEAR_ROWS * acquisition.grid.spacing
 
 
 def draw_history(rng: np.random.Generator, acquisition: Acquisition) -> History:
     """Draw the events; salt is drawn again until it covers between 0.8 and 50 % of the section."""
     section = Section.of(acquisition)
-    sea_floor = draw_sea_floor(rng, section, acquisition.receiver_depth + 2 * acquisition.spacing)
+    sea_floor = draw_sea_floor(rng, section, acquisition.receiver_depth + 2 * acquisition.grid.spacing)
     unconformity = draw_unconformity(rng, section)
     faults = draw_faults(rng, section)
     old = 0 if unconformity is None else int(rng.integers(len(faults) + 1))

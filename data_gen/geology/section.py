@@ -33,9 +33,9 @@ class Section:
     @classmethod
     def of(cls, acquisition: Acquisition) -> Section:
         """Today's section: every cell holds the rock of its own place."""
-        depth, x = np.meshgrid(acquisition.depth, acquisition.x, indexing="ij")
-        spacing = acquisition.spacing
-        return cls(depth, x, acquisition.depth_cells * spacing, acquisition.x_cells * spacing, spacing)
+        depth, x = np.meshgrid(acquisition.grid.depth, acquisition.grid.x, indexing="ij")
+        spacing = acquisition.grid.spacing
+        return cls(depth, x, acquisition.grid.depth_cells * spacing, acquisition.grid.x_cells * spacing, spacing)
 
     def moved(self, down: np.ndarray | float, right: np.ndarray | float = 0.0) -> Section:
         """The same cells with their rock taken from `down` m deeper and `right` m further right."""

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import label
 
 from data_gen.acquisition import Acquisition
 from data_gen.geology.model import EarthModel, random_model
 from data_gen.geology.sea_floor import WATER_VELOCITY
+from data_gen.grid import Grid
+from data_gen.salt import bodies as bodies_of
 
-SMALLEST_BODY = 0.002
 DEPTH_BANDS = ("the uppermost fifth of the depth", "the second fifth", "the middle", "the fourth fifth", "the lowest")
 QUANTILES = (0.01, 0.5, 0.99)
 
@@ -56,8 +56,7 @@ def _measure_one(model: EarthModel) -> tuple[float, float, float, int, bool, np.
     if salt.any():
         share = float(salt.mean())
         top = float(np.argmax(salt.any(axis=1)) / salt.shape[0])
-        sizes = np.bincount(label(salt)[0].ravel())[1:]
-        bodies = int(np.sum(sizes > SMALLEST_BODY * salt.size))
+        bodies = len(bodies_of(salt))
     sediment = np.where(salt | (model.velocity == WATER_VELOCITY), np.nan, model.velocity)
     bands = [band[np.isfinite(band)] for band in np.array_split(sediment, len(DEPTH_BANDS))]
     velocity = np.array([np.quantile(band, (0, 0.5, 1)) if band.size else [np.nan] * 3 for band in bands])
@@ -127,7 +126,7 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=1000)
     parser.add_argument("--output", type=Path, help="JSON file to write")
     arguments = parser.parse_args()
-    grid = Acquisition(100, 100, 15.0, sources=1, receivers=1, samples=1, sample_interval=0.008)
+    grid = Acquisition(Grid(100, 100, 15.0), sources=1, receivers=1, samples=1, sample_interval=0.008)
     begun = time.process_time()
     models = [random_model(np.random.default_rng([0, i]), grid) for i in range(arguments.models)]
     each = 1000 * (time.process_time() - begun) / len(models)

@@ -6,20 +6,18 @@ is never made twice: a run that was killed is continued by the same call.
 
 from __future__ import annotations
 
-import fcntl
 import importlib.metadata
 import json
-import os
 import platform
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from data_gen.errors import DataError, MachineError
+from data_gen.files import TEMPORARY, locked, reason, sweep, write_text
+from data_gen.machine import available_cores
 from data_gen.production.pool import run_pool
-from data_gen.survey.shards import TEMPORARY, is_whole, reason, sync_folder
+from data_gen.survey.shards import is_whole
 from data_gen.survey.specification import (
     FORMAT,
     SurveySpecification,
@@ -48,13 +46,16 @@ def generate_survey(
     died.
     """
     folder = Path(output).absolute()
+    _check_free(folder)
+    shards = shard_path(folder, 0).parent
     try:
-        (folder / "shards").mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MachineError(f"{folder} cannot be made: {error.strerror}") from None
-    with _lock(folder):
+        raise MachineError(f"{folder} cannot be made: {reason(error)}") from None
+    with locked(folder, "tomo generate"):
         _claim(folder, specification)
-        _sweep(folder)
+        shards.mkdir(exist_ok=True)
+        _sweep(folder, shards)
         missing = [shard for shard in range(specification.shards) if not is_whole(shard_path(folder, shard))]
         done = set(range(specification.shards)) - set(missing)
         progress(sum(len(specification.shard_models(shard)) for shard in done) * specification.acquisition.sources)
@@ -66,60 +67,31 @@ def generate_survey(
             run_cluster(specification, folder, missing, scheduler, progress)
         elif missing:
             run_pool(specification, folder, missing, workers or available_cores(), progress)
-        _sweep(folder)
-        try:
-            write_virtual(folder, specification)
-        except OSError as error:
-            raise MachineError(f"{folder / 'survey.h5'} cannot be written: {reason(error)}") from None
+        _sweep(folder, shards)
+        write_virtual(folder, specification)
 
 
-def available_cores() -> int:
-    """Number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _check_free(folder: Path) -> None:
+    """Raise DataError, before anything is touched, for a folder that holds something else than a survey."""
+    if not folder.is_dir() or (folder / "survey.json").exists():
+        return
+    strangers = {path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY)} - {".lock"}
+    if strangers:
+        raise DataError(f"{folder} is not empty and holds no survey: choose another folder")
 
 
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """Hold the folder; the system lets go of it when this process ends, however it ends."""
-    try:
-        file = open(folder / ".lock", "w")  # noqa: SIM115 (its own errors are told apart)
-    except OSError as error:
-        raise MachineError(f"{folder} cannot be written to: {error.strerror}") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise MachineError(f"another tomo generate is writing to {folder}") from None
-        yield
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed processes left half-written."""
-    for leftover in folder.rglob(f"*{TEMPORARY}"):
-        leftover.unlink(missing_ok=True)
+def _sweep(*folders: Path) -> None:
+    for folder in folders:
+        sweep(folder)
 
 
 def _claim(folder: Path, specification: SurveySpecification) -> None:
     """Write `survey.json`, or see that the one there is of the same survey."""
     if (folder / "survey.json").exists():
-        if _without_paths(read_specification(folder)) != _without_paths(specification):
+        if read_specification(folder).identity() != specification.identity():
             raise DataError(f"{folder} holds another survey: choose another folder, or remove this one")
         return
-    strangers = {path.name for path in folder.iterdir()} - {"shards", ".lock"}
-    strangers = {name for name in strangers if not name.endswith(TEMPORARY)}
-    if strangers or any(shard_path(folder, 0).parent.glob("*.h5")):
-        raise DataError(f"{folder} is not empty and holds no survey: choose another folder")
-    temporary = folder / f"survey.json.{os.getpid()}{TEMPORARY}"
-    try:
-        with open(temporary, "w") as file:
-            json.dump(_record(specification), file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, folder / "survey.json")
-        sync_folder(folder)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise MachineError(f"{folder / 'survey.json'} cannot be written: {error.strerror}") from None
+    write_text(folder / "survey.json", json.dumps(_record(specification), indent=2))
 
 
 def _check_simulation(folder: Path, specification: SurveySpecification) -> None:
@@ -146,8 +118,3 @@ def _record(specification: SurveySpecification) -> dict[str, Any]:
         "simulation": describe(specification.acquisition),
         "versions": versions,
     }
-
-
-def _without_paths(specification: SurveySpecification) -> SurveySpecification:
-    files = tuple(replace(file, path="") for file in specification.velocity_files)
-    return replace(specification, velocity_files=files)

@@ -88,7 +88,7 @@ def _start(specification: SurveySpecification, folder: Path, shard: int) -> Work
     ours, theirs = socket.socketpair()
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-m", "data_gen.production.worker", str(theirs.fileno())],
+            [sys.executable, "-c", _program(), str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             env={**os.environ, **ONE_THREAD},
             stdin=subprocess.DEVNULL,
@@ -100,6 +100,13 @@ def _start(specification: SurveySpecification, folder: Path, shard: int) -> Work
     except ConnectionError:
         pass  # it died at once: reading from it tells
     return worker
+
+
+def _program() -> str:
+    """What a worker runs: it sees the modules that this process sees, not those of the folder that it stands in."""
+    ours = Path(__file__).parents[2]
+    path = [str(ours), *(entry for entry in sys.path if entry)]
+    return f"import sys; sys.path[:] = {path!r}; from data_gen.production.worker import main; main()"
 
 
 def _assign(worker: Worker, specification: SurveySpecification, shard: int) -> None:

@@ -1,9 +1,8 @@
 """One worker: a process that builds the simulator once and then makes the shards it is told to make.
 
-It runs as `python -m data_gen.production.worker DESCRIPTOR`, a fresh interpreter that shares nothing with its parent
-but one socket. Over it come the specification, the folder, and shard numbers until None; back go ("model",
-index) before each model, ("shots", number) after it, ("shard", number) when a shard is whole, and ("error",
-the TomoError) for what no other worker would do better.
+It runs in a fresh interpreter that shares nothing with its parent but one socket. Over it come the specification, the
+folder, and shard numbers until None; back go ("model", index) before each model, ("shots", number) after it,
+("shard", number) when a shard is whole, and ("error", the TomoError) for what no other worker would do better.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_gen.errors import MachineError, TomoError
-from data_gen.survey.shards import ShardContent, reason, write_shard
+from data_gen.errors import TomoError
+from data_gen.survey.shards import ShardContent, write_shard
 from data_gen.survey.specification import SurveySpecification, shard_path
 
 
@@ -49,11 +48,7 @@ class ShardMaker:
             np.stack([earth.salt_mask for earth in earths]).astype(bool),
             [earth.parameters for earth in earths],
         )
-        path = shard_path(self._folder, shard)
-        try:
-            write_shard(path, content, self._specification.dtype)
-        except OSError as error:
-            raise MachineError(f"{path} cannot be written: {reason(error)}") from None
+        write_shard(shard_path(self._folder, shard), content, self._specification.dtype)
 
 
 def work(connection: Connection) -> None:
@@ -70,9 +65,10 @@ def work(connection: Connection) -> None:
         connection.send(("shard", shard))
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve the parent over the socket whose number is the last argument."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        work(Connection(int(sys.argv[1])))
+        work(Connection(int(sys.argv[-1])))
     except (EOFError, ConnectionError):
         os._exit(1)

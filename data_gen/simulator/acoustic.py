@@ -9,7 +9,6 @@ where units change.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,8 @@ import numpy as np
 from devito.types import Buffer
 
 from data_gen.acquisition import Acquisition
-from data_gen.errors import DataError, MachineError
+from data_gen.errors import MachineError
+from data_gen.simulator import require_compiler
 from data_gen.simulator.absorbing import VECTOR, Layer, layer_equations, strips
 from data_gen.simulator.clock import Clock
 from data_gen.simulator.interpolation import KAISER_SHAPE, RADIUS, sinc_weights
@@ -29,30 +29,8 @@ from data_gen.simulator.interpolation import KAISER_SHAPE, RADIUS, sinc_weights
 TIME_ORDER = 4
 SPACE_ORDER = 8
 
-devito.configuration["log-level"] = "ERROR"
-devito.configuration["compiler"] = "gcc"
-
-
-def check_velocity(velocity: np.ndarray, acquisition: Acquisition, name: str = "the velocity model") -> None:
-    """Raise DataError unless the velocity (depth, x) fits the grid and lies within the acquisition's
-    limits."""
-    lowest, highest = acquisition.velocity_limits
-    if velocity.shape != acquisition.image_shape:
-        raise DataError(f"{name} has shape {velocity.shape}, the survey {acquisition.image_shape}")
-    if not np.isfinite(velocity).all():
-        raise DataError(f"{name} holds velocities that are not finite")
-    if velocity.min() <= 0:
-        raise DataError(f"{name} holds a velocity of {velocity.min():g} m/s; velocities are positive")
-    if velocity.max() > highest:
-        raise DataError(
-            f"{name} holds {velocity.max():g} m/s, above the survey's limit of {highest:g} m/s: "
-            "the time step would be unstable"
-        )
-    if velocity.min() < lowest:
-        raise DataError(
-            f"{name} holds {velocity.min():g} m/s, below the survey's limit of {lowest:g} m/s: "
-            "the grid is too coarse for its waves"
-        )
+DEVITO = {"log_level": "ERROR", "compiler": "gcc", "language": "C", "mpi": False, "autopadding": False}
+"""How Devito is set while the operator is made, whatever the environment says."""
 
 
 def describe(acquisition: Acquisition) -> dict[str, Any]:
@@ -82,7 +60,7 @@ class Simulator:
     """Shot gathers of an acquisition: `Simulator(acquisition).gather(velocity)`.
 
     Building one takes seconds (Devito writes and compiles the operator), a shot milliseconds.
-    Raises MachineError where there is no C compiler.
+    Raises MachineError where it cannot be compiled.
     """
 
     def __init__(self, acquisition: Acquisition, layer: Layer | None = None, space_order: int = SPACE_ORDER) -> None:
@@ -92,7 +70,7 @@ class Simulator:
         self.clock = Clock.of(acquisition, space_order)
         self._top = space_order // 2 if acquisition.free_surface else self.layer.cells
         side = self.layer.cells
-        self.shape = (self._top + acquisition.depth_cells + side, acquisition.x_cells + 2 * side)
+        self.shape = (self._top + acquisition.grid.depth_cells + side, acquisition.grid.x_cells + 2 * side)
         self._place()
         self._build()
 
@@ -102,7 +80,7 @@ class Simulator:
         A point source radiates the acquisition's wavelet s(t) times the area of a cell.
         Raises DataError where the velocity does not suit the survey.
         """
-        check_velocity(velocity, self.acquisition)
+        self.acquisition.check_velocity(velocity)
         step = self.clock.step * 1e3
         side = self.layer.cells
         padded = np.pad(velocity, ((self._top, side), (side, side)), mode="edge")
@@ -126,9 +104,9 @@ class Simulator:
         """Interpolation weights along x for the data, and along depth for the equations."""
         acquisition, side, shape = self.acquisition, self.layer.cells, self.shape
         mirror = self._top if acquisition.free_surface else None
-        self._source_x = sinc_weights(acquisition.source_x / acquisition.spacing + side, shape[1])
-        self._receiver_x = sinc_weights(acquisition.receiver_x / acquisition.spacing + side, shape[1])
-        depths = np.array([acquisition.source_depth, acquisition.receiver_depth]) / acquisition.spacing
+        self._source_x = sinc_weights(acquisition.source_x / acquisition.grid.spacing + side, shape[1])
+        self._receiver_x = sinc_weights(acquisition.receiver_x / acquisition.grid.spacing + side, shape[1])
+        depths = np.array([acquisition.source_depth, acquisition.receiver_depth]) / acquisition.grid.spacing
         self._source_z, self._receiver_z = sinc_weights(depths + self._top, shape[0], mirror)
 
     def _build(self) -> None:
@@ -139,7 +117,7 @@ class Simulator:
         )
         grid = devito.Grid(
             shape,
-            extent=tuple((points - 1) * acquisition.spacing for points in shape),
+            extent=tuple((points - 1) * acquisition.grid.spacing for points in shape),
             dimensions=(z, x),
             subdomains=strips(self.layer.cells, acquisition.free_surface),
         )
@@ -175,10 +153,10 @@ class Simulator:
         self._courant, self._source, self._line = courant, source, line
         self._state = [np.asarray(function.data_with_halo) for function in (u, w, *memory)]
         wavelet.data[:] = clock.injected(acquisition.wavelet(clock.times))
-        self._operator = devito.Operator(
-            equations, name="Shot", subs=grid.spacing_map, opt=("advanced", {"openmp": False})
-        )
-        with _private_compilation():
+        with devito.switchconfig(**DEVITO), _private_compilation():
+            self._operator = devito.Operator(
+                equations, name="Shot", subs=grid.spacing_map, opt=("advanced", {"openmp": False})
+            )
             compiled = self._operator.arguments(time_m=0, time_M=clock.steps)
             self._operator.cfunction  # noqa: B018 (compiles)
         self._arguments = [compiled[parameter.name] for parameter in self._operator.parameters]
@@ -201,8 +179,7 @@ def _private_compilation() -> Iterator[None]:
     Its cache in the system's temporary folder is guarded by a lock file that a killed process leaves
     behind, and the next one waits for without end.
     """
-    if shutil.which("gcc") is None:
-        raise MachineError("no C compiler: the simulator needs gcc on the PATH (for example: apt install gcc)")
+    require_compiler()
     before = tempfile.tempdir
     try:
         with tempfile.TemporaryDirectory(prefix="tomo-") as tempfile.tempdir:

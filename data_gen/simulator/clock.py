@@ -46,7 +46,7 @@ class Clock:
     def of(cls, acquisition: Acquisition, space_order: int) -> Clock:
         """The clock that is stable for every velocity the acquisition allows."""
         courant = math.sqrt(12 / (2 * nyquist_symbol(space_order)))
-        limit = courant * acquisition.spacing / acquisition.velocity_limits[1]
+        limit = courant * acquisition.grid.spacing / acquisition.velocity_limits[1]
         steps_per_sample = math.ceil(acquisition.sample_interval / (STABILITY_MARGIN * limit))
         step = acquisition.sample_interval / steps_per_sample
         return cls(step, steps_per_sample, steps_per_sample * (acquisition.samples - 1), limit)

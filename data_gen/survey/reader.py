@@ -6,13 +6,17 @@ the shards for other programs. This reader goes to the shards themselves, at ran
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
+from data_gen.survey.shards import USER_BLOCK
 from data_gen.survey.specification import (
     MODELS_PER_SHARD,
     SurveySpecification,
@@ -29,8 +33,11 @@ class Survey:
     `train` and `test` are the indices of the models of either split.
     """
 
+    folder: Path | None
+    """Where it lies; None for one in memory."""
+
     def __init__(self, folder: Path, specification: SurveySpecification) -> None:
-        self.folder = folder
+        self.folder = self._folder = folder
         self.specification = specification
         self.train = np.arange(specification.train_models)
         self.test = np.arange(specification.train_models, specification.models)
@@ -54,25 +61,42 @@ class Survey:
             survey._check(shard)
         return survey
 
+    @property
+    def acquisition(self) -> Acquisition:
+        """Grid, geometry, clock and wavelet."""
+        return self.specification.acquisition
+
     def __len__(self) -> int:
         return self.specification.models
 
     @property
     def name(self) -> str:
         """The folder's name, by which tables call the survey."""
-        return self.folder.resolve().name
+        return self._folder.resolve().name
 
     def gathers(self, indices: Indices) -> np.ndarray:
         """Recorded pressure of the given models, float32 (model, source, receiver, time)."""
-        return self._read("gathers", indices, self.specification.acquisition.gather_shape, np.float32)
+        return self._read("gathers", indices, self.acquisition.gather_shape, np.float32)
 
     def velocity(self, indices: Indices) -> np.ndarray:
         """Velocity of the given models [m/s], float32 (model, depth, x)."""
-        return self._read("velocity", indices, self.specification.acquisition.image_shape, np.float32)
+        return self._read("velocity", indices, self.acquisition.grid.shape, np.float32)
 
     def salt_mask(self, indices: Indices) -> np.ndarray:
         """Where the given models are salt, bool (model, depth, x)."""
-        return self._read("salt_mask", indices, self.specification.acquisition.image_shape, np.bool_)
+        return self._read("salt_mask", indices, self.acquisition.grid.shape, np.bool_)
+
+    def identity(self) -> str:
+        """What the survey is, whatever it is called and wherever it lies: of its specification and every shard's
+        checksum, 64 hexadecimal digits."""
+        digest = hashlib.sha256(json.dumps(self.specification.identity(), sort_keys=True).encode())
+        for shard in range(self.specification.shards):
+            digest.update(shard_path(self._folder, shard).open("rb").read(USER_BLOCK))
+        return digest.hexdigest()
+
+    def fingerprint(self, index: int) -> str:
+        """What a velocity model is, in whatever survey it lies: of its velocities, 16 hexadecimal digits."""
+        return hashlib.sha256(self.velocity([index]).tobytes()).hexdigest()[:16]
 
     def quantization_error(self) -> float:
         """Relative L2 error of the worst model's gathers by their type on disk: 0 for float32."""
@@ -99,7 +123,7 @@ class Survey:
         return values
 
     def _shard(self, shard: int) -> h5py.File:
-        path = shard_path(self.folder, shard)
+        path = shard_path(self._folder, shard)
         try:
             return h5py.File(path, "r")
         except OSError as error:
@@ -107,7 +131,7 @@ class Survey:
 
     def _check(self, shard: int) -> None:
         models = len(self.specification.shard_models(shard))
-        shape = (models, *self.specification.acquisition.gather_shape)
+        shape = (models, *self.acquisition.gather_shape)
         with self._shard(shard) as file:
             if "gathers" not in file or file["gathers"].shape != shape:
-                raise DataError(f"{shard_path(self.folder, shard)} is not a shard of this survey")
+                raise DataError(f"{shard_path(self._folder, shard)} is not a shard of this survey")

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +17,9 @@ import h5py
 import numpy as np
 
 from data_gen.errors import DataError
+from data_gen.files import whole_file
 
 USER_BLOCK = 512
-TEMPORARY = ".part"
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,9 @@ def write_shard(path: Path, content: ShardContent, dtype: str) -> None:
     float16 gathers are divided by `scale`, a power of two for each model, that brings their largest sample
     near the middle of the type's range; `quantization_error` is the relative L2 error this costs. Nothing is
     compressed: zlib with shuffled bytes takes a fifth off for a third of the simulation's time.
-    Raises OSError, for instance of a full disk.
+    Raises MachineError, for instance for a full disk.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}{TEMPORARY}")
-    try:
+    with whole_file(path) as temporary:
         with h5py.File(temporary, "w", userblock_size=USER_BLOCK) as file:
             if dtype == "float16":
                 _write_half(file, content.gathers)
@@ -56,12 +52,6 @@ def write_shard(path: Path, content: ShardContent, dtype: str) -> None:
             file["parameters"] = [json.dumps(values, sort_keys=True) for values in content.parameters]
         with open(temporary, "r+b") as raw:
             raw.write(_header(temporary))
-            raw.flush()
-            os.fsync(raw.fileno())
-        os.replace(temporary, path)
-        sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def half_scale(gathers: np.ndarray) -> np.ndarray:
@@ -90,20 +80,6 @@ def verify_shard(path: Path) -> None:
         raise DataError(f"{path} cannot be read: {error}") from None
     if header != expected:
         raise DataError(f"{path} is damaged: its bytes do not have the checksum written with them")
-
-
-def reason(error: OSError) -> str:
-    """What the system says of an error, without HDF5's details."""
-    return os.strerror(error.errno) if error.errno else str(error)
-
-
-def sync_folder(folder: Path) -> None:
-    """Force a folder's names to disk, so that a rename outlives a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _header(path: Path) -> bytes:

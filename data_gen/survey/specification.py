@@ -64,15 +64,18 @@ class SurveySpecification:
 
     def to_json(self) -> dict[str, Any]:
         """The specification as JSON-able values."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "acquisition": self.acquisition.to_json()}
+
+    def identity(self) -> dict[str, Any]:
+        """`to_json` without what may differ between copies: the paths of velocity files."""
+        files = tuple(dataclasses.replace(file, path="") for file in self.velocity_files)
+        return dataclasses.replace(self, velocity_files=files).to_json()
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> SurveySpecification:
-        """The inverse of `to_json`; raises TypeError or KeyError for anything else."""
-        acquisition = dict(values["acquisition"])
-        acquisition["velocity_limits"] = tuple(acquisition["velocity_limits"])
+        """The inverse of `to_json`; raises TypeError, KeyError or ValueError for anything else."""
         files = tuple(VelocityFile(**file) for file in values["velocity_files"])
-        return cls(**{**values, "acquisition": Acquisition(**acquisition), "velocity_files": files})
+        return cls(**{**values, "acquisition": Acquisition.from_json(values["acquisition"]), "velocity_files": files})
 
 
 def shard_path(folder: Path, shard: int) -> Path:
@@ -87,7 +90,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     """
     path = folder / "survey.json"
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         what = "is not a survey: it holds no survey.json" if folder.is_dir() else "does not exist"
         raise DataError(f"{folder} {what}") from None
@@ -102,5 +105,5 @@ def read_specification(folder: Path) -> SurveySpecification:
     """The specification in `survey.json`; raises DataError where it is missing or damaged."""
     try:
         return SurveySpecification.from_json(read_record(folder)["specification"])
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{folder / 'survey.json'} is damaged: {error}") from None

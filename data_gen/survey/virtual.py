@@ -7,13 +7,12 @@ the shards beside it, wherever the folder is moved.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from data_gen.survey.shards import TEMPORARY, sync_folder
+from data_gen.files import whole_file
 from data_gen.survey.specification import SurveySpecification, shard_path
 
 DIMENSIONS = {
@@ -35,18 +34,14 @@ ATTRIBUTES = {
 
 
 def write_virtual(folder: Path, specification: SurveySpecification) -> None:
-    """Write `survey.h5` over a survey's shards, under a temporary name first."""
-    path = folder / "survey.h5"
-    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
-    try:
-        with h5py.File(temporary, "w", libver="v110") as file:
-            _write_coordinates(file, specification)
-            for name in _names(folder):
-                _write_variable(file, name, folder, specification)
-        os.replace(temporary, path)
-        sync_folder(folder)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write `survey.h5` over a survey's shards; raises MachineError where it cannot be written."""
+    with (
+        whole_file(folder / "survey.h5") as temporary,
+        h5py.File(temporary, "w", libver="v110") as file,
+    ):
+        _write_coordinates(file, specification)
+        for name in _names(folder):
+            _write_variable(file, name, folder, specification)
 
 
 def _names(folder: Path) -> list[str]:
@@ -62,8 +57,8 @@ def _write_coordinates(file: h5py.File, specification: SurveySpecification) -> N
         "source": (acquisition.source_x, "x of the source", "m"),
         "receiver": (acquisition.receiver_x, "x of the receiver", "m"),
         "time": (acquisition.time, "time", "s"),
-        "depth": (acquisition.depth, "depth", "m"),
-        "x": (acquisition.x, "x", "m"),
+        "depth": (acquisition.grid.depth, "depth", "m"),
+        "x": (acquisition.grid.x, "x", "m"),
     }
     for name, (values, long_name, units) in coordinates.items():
         file[name] = values

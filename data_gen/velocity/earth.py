@@ -6,12 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 from data_gen.geology import EarthModel, random_model
-from data_gen.simulator.acoustic import check_velocity
+from data_gen.salt import is_salt
 from data_gen.survey.specification import SurveySpecification
 from data_gen.velocity.files import VelocityWindows
-
-SALT_VELOCITY = 4000.0
-"""Somebody else's models come without a salt mask: what is faster than this [m/s] is taken for salt."""
 
 
 class EarthModels:
@@ -29,5 +26,5 @@ class EarthModels:
         if self._windows is None:
             return random_model(rng, specification.acquisition)
         velocity, parameters = self._windows.cut(rng, index, specification.models)
-        check_velocity(velocity, specification.acquisition, name=f"{parameters['file']}, window of model {index},")
-        return EarthModel(velocity, velocity > SALT_VELOCITY, parameters)
+        specification.acquisition.check_velocity(velocity, name=f"{parameters['file']}, window of model {index},")
+        return EarthModel(velocity, is_salt(velocity), parameters)

@@ -74,11 +74,11 @@ class VelocityWindows:
             volume, _ = _read(path)
             if _sha256(path) != file.sha256:
                 raise DataError(f"{path} is not the file this survey was begun with: its SHA-256 differs")
-            height, width = (int((n - 1) * file.spacing / acquisition.spacing) + 1 for n in volume.shape[1:])
-            rows, columns = acquisition.image_shape
+            height, width = (int((n - 1) * file.spacing / acquisition.grid.spacing) + 1 for n in volume.shape[1:])
+            rows, columns = acquisition.grid.shape
             if height < rows or width < columns:
                 raise DataError(
-                    f"{path} covers {height} x {width} cells of {acquisition.spacing:g} m, "
+                    f"{path} covers {height} x {width} cells of {acquisition.grid.spacing:g} m, "
                     f"the survey needs {rows} x {columns}"
                 )
             if not np.isfinite(volume).all() or volume.min() <= 0:
@@ -96,7 +96,7 @@ class VelocityWindows:
         start = self._ends[number - 1] if number else 0.0
         share = (place - start) / (self._ends[number] - start)
         velocity = self._resampled(number)
-        rows, columns = self._acquisition.image_shape
+        rows, columns = self._acquisition.grid.shape
         room_z, room_x = velocity.shape[0] - rows, velocity.shape[1] - columns
         left = round(share * room_x)
         top = int(rng.integers(room_z + 1))
@@ -104,15 +104,15 @@ class VelocityWindows:
         where = {
             "file": Path(file.path).name,
             "model_of_file": model,
-            "depth": top * self._acquisition.spacing,
-            "x": left * self._acquisition.spacing,
+            "depth": top * self._acquisition.grid.spacing,
+            "x": left * self._acquisition.grid.spacing,
         }
         return velocity[top : top + rows, left : left + columns].copy(), where
 
     def _resample(self, number: int) -> np.ndarray:
         file, volume, model = self._models[number]
         velocity = np.asarray(volume[model], np.float32)
-        ratio = self._acquisition.spacing / file.spacing
+        ratio = self._acquisition.grid.spacing / file.spacing
         if ratio == 1:
             return velocity
         if ratio > 1:

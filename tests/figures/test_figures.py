@@ -14,7 +14,7 @@ from figures.convergence import Curve, mnist_convergence, tomography_convergence
 from figures.gallery import Shots, gallery_page
 from figures.gathers import gather_comparison, shot_gathers
 from figures.palette import RUN_COLOURS, amplitude_clip, run_line
-from figures.robustness import MISSING, NOISE, Sweep, robustness
+from figures.robustness import Panel, robustness
 from figures.velocity import velocity_panels
 
 RNG = np.random.default_rng(0)
@@ -131,18 +131,18 @@ def test_silence_can_be_drawn():
 
 
 def test_robustness_has_data_getting_worse_to_the_right():
-    levels = np.array([30.0, 20.0, 0.0])
-    sweeps = [
-        Sweep(disturbance, levels, score, {"adam": levels, "sqgn": levels + 1}, baseline=5.0)
-        for disturbance in (NOISE, MISSING)
+    noise_levels, missing_levels = np.array([30.0, 20.0, 0.0]), np.array([0.0, 10.0, 50.0])
+    panels = [
+        Panel(disturbance, levels, score, {"adam": levels, "sqgn": levels + 1}, baseline=5.0)
+        for disturbance, levels in (("noise (dB)", noise_levels), ("missing (%)", missing_levels))
         for score in ("mean SSIM", "RMSE (m/s)")
     ]
-    figure = robustness(sweeps)
+    figure = robustness(panels)
     noise, missing = figure.axes[:2]
     assert noise.get_xlim()[0] > noise.get_xlim()[1]
     assert missing.get_xlim()[0] < missing.get_xlim()[1]
-    np.testing.assert_array_equal(noise.get_lines()[1].get_ydata(), levels + 1)
-    assert all(part in labels(figure) for part in (NOISE, MISSING, "RMSE (m/s)", "mean model"))
+    np.testing.assert_array_equal(noise.get_lines()[1].get_ydata(), noise_levels + 1)
+    assert all(part in labels(figure) for part in ("noise (dB)", "missing (%)", "RMSE (m/s)", "mean model"))
 
 
 def test_a_gallery_draws_every_model_over_its_gather():

@@ -89,7 +89,7 @@ def test_the_main_job(job, tmp_path):
     assert len(misfits) == 3
     assert np.mean(misfits) == pytest.approx(scores["adam"]["data_misfit"])
     sweeps = json.loads((tmp_path / "robustness.json").read_text(), parse_constant=pytest.fail)
-    whole = sweeps["missing receivers (%)"]["runs"]["adam"][0]["rmse"]
+    whole = sweeps["missing_receivers"]["runs"]["adam"][0]["rmse"]
     assert whole == pytest.approx(scores["adam"]["rmse"], rel=1e-6)  # with no receiver missing, the table's own
     for figure in ("predictions", "convergence", "gathers", "physics-adam", "physics-sqgn", "robustness"):
         assert (tmp_path / f"{figure}.png").stat().st_size > 10_000

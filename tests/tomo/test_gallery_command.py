@@ -8,6 +8,7 @@ from PIL import Image
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, SettingError
+from data_gen.grid import Grid
 from data_gen.production.generate import generate_survey
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification
@@ -25,7 +26,7 @@ def test_models_fresh_from_the_geology(tmp_path):
 
 
 def test_models_and_gathers_of_a_survey(tmp_path):
-    acquisition = Acquisition(48, 48, 15.0, sources=3, receivers=9, samples=40, sample_interval=0.008)
+    acquisition = Acquisition(Grid(48, 48, 15.0), sources=3, receivers=9, samples=40, sample_interval=0.008)
     generate_survey(SurveySpecification(acquisition, models=4, train_models=2), tmp_path / "survey", workers=1)
     survey = Survey.open(tmp_path / "survey")
     velocity, shots, titles = _models_of(survey, 3, gathers=True)

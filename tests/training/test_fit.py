@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -16,34 +17,39 @@ from conftest import flat
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, SettingError
+from data_gen.grid import Grid
 from data_gen.production.generate import generate_survey
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification
-from models.architecture import ARCHITECTURES
+from models.cnn import DEMO, PAPER, cnn
+from models.conditioning import Conditioning
 from models.mnist import mnist_network
-from models.tomography import Conditioning, tomography_network
 from tomo.presets import PRESETS
-from training.benchmark.memory import peak_memory
-from training.evaluation.evaluate import MEAN_MODEL, evaluate, load_network
+from training.archive import load_network, read_card
+from training.benchmark.memory import measure
+from training.evaluation.evaluate import MEAN_MODEL, evaluate
 from training.fit import train
-from training.pipeline import conditioning
-from training.runs import Settings, begin_run, open_run
+from training.runs import begin_run, open_run
+from training.samples import GatherSamples
+from training.settings import Settings
 
 TRAIN = """
 import sys
 from pathlib import Path
 from data_gen.survey.reader import Survey
 from training.fit import train
-from training.runs import Settings, begin_run
+from training.runs import begin_run
+from training.settings import Settings
 survey = Survey.open(sys.argv[1])
-train(begin_run(Path(sys.argv[2]), Settings("sqgn", "demo", 6, 8, augment="all"), survey), survey, verbose=0)
+settings = Settings("sqgn", "cnn-demo", 6, 8, augment="all", validation=0.25, average=0.9)
+train(begin_run(Path(sys.argv[2]), settings, survey), survey)
 """
 
 
 @pytest.fixture(scope="module")
 def survey(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fit") / "survey"
-    acquisition = Acquisition(32, 32, 15.0, sources=3, receivers=32, samples=60, sample_interval=0.008)
+    acquisition = Acquisition(Grid(32, 32, 15.0), sources=3, receivers=32, samples=60, sample_interval=0.008)
     generate_survey(SurveySpecification(acquisition, models=48, train_models=32), folder, workers=2)
     return Survey.open(folder)
 
@@ -54,12 +60,13 @@ def weights(network):
 
 def test_the_paper_networks_have_the_paper_counts():
     acquisition = PRESETS["paper"].acquisition
-    network = tomography_network(
-        ARCHITECTURES["paper"],
+    network = cnn(
+        PAPER,
         Conditioning(
+            acquisition.gather_shape,
             np.zeros(acquisition.gather_shape, np.float32),
             np.ones((1, 1, 1), np.float32),
-            np.full(acquisition.image_shape, 3000.0, np.float32),
+            np.full(acquisition.grid.shape, 3000.0, np.float32),
         ),
     )
     assert weights(network) == 10_951_700
@@ -67,35 +74,38 @@ def test_the_paper_networks_have_the_paper_counts():
 
 
 def test_conditioning_is_the_mean_and_deviation_of_the_training_models(survey):
-    found = conditioning(survey, block=5)
+    found = GatherSamples(survey).conditioning(survey.train, block=5)
     gathers, velocity = survey.gathers(survey.train), survey.velocity(survey.train)
-    np.testing.assert_allclose(found.mean_gather, gathers.mean(0), atol=1e-6 * np.abs(gathers).max())
+    np.testing.assert_allclose(found.input_mean, gathers.mean(0), atol=1e-6 * np.abs(gathers).max())
     np.testing.assert_allclose(found.mean_velocity, velocity.mean(0), rtol=1e-6)
-    assert found.gather_deviation.item() == pytest.approx((gathers - gathers.mean(0)).std(), rel=1e-5)
+    assert found.input_deviation.item() == pytest.approx((gathers - gathers.mean(0)).std(), rel=1e-5)
 
 
 def test_an_untrained_network_starts_near_the_mean_model_in_metres_per_second(survey):
-    network = tomography_network(ARCHITECTURES["demo"], conditioning(survey))
-    velocity = network.predict(survey.gathers(survey.test)[..., None], verbose=0)
+    network = cnn(DEMO, GatherSamples(survey).conditioning(survey.train))
+    velocity = network.predict(survey.gathers(survey.test), verbose=0)
     mean = survey.velocity(survey.train).mean(0)
     assert np.sqrt(np.mean((velocity - mean) ** 2)) < 0.5 * mean.mean()
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sqgn"])
 def test_runs_learn_and_are_folders(survey, tmp_path, optimizer):
-    run = begin_run(tmp_path / optimizer, Settings(optimizer, "demo", 15, 8), survey)
-    model = train(run, survey, verbose=0)
+    run = begin_run(tmp_path / optimizer, Settings(optimizer, "cnn-demo", 15, 8, validation=0.25), survey)
+    model = train(run, survey)
     history = run.history()
     assert [int(epoch) for epoch in history["epoch"]] == list(range(15))
     assert history["loss"][-1] < history["loss"][0]
     assert list((run.folder / "tensorboard").rglob("events*"))
-    gathers = survey.gathers(survey.test)[..., None]
-    loaded = load_network(open_run(run.folder))
+    gathers = survey.gathers(survey.test)
+    loaded = load_network(open_run(run.folder).model_file)
     np.testing.assert_array_equal(loaded.predict(gathers, verbose=0), model.predict(gathers, verbose=0))
-    evaluation = evaluate([run], survey, survey.test)
+    card = read_card(run.model_file)
+    assert (card.settings, card.acquisition) == (run.settings, survey.acquisition)
+    np.testing.assert_allclose(card.mean_velocity, survey.velocity(survey.train).mean(0), rtol=1e-6)
+    evaluation = evaluate([run], card.mean_velocity, survey, survey.train[24:])
     assert set(evaluation.scores) == {MEAN_MODEL, optimizer}
-    # The loss that `fit` reports at the end, in (km/s)², is the table's, in (m/s)².
-    assert evaluation.means()[optimizer]["loss"] == pytest.approx(1e6 * history["val_loss"][-1], rel=1e-5)
+    # The lowest loss that `fit` saw on the validation models, in (km/s)², is the table's, in (m/s)².
+    assert evaluation.means()[optimizer]["loss"] == pytest.approx(1e6 * min(history["val_loss"]), rel=1e-5)
 
 
 def test_a_killed_run_ends_as_if_never_killed(survey, tmp_path):
@@ -116,7 +126,7 @@ def test_a_killed_run_ends_as_if_never_killed(survey, tmp_path):
         open_run(tmp_path / "killed")
     subprocess.run([*command, tmp_path / "killed"], check=True, capture_output=True)
     ends = [open_run(tmp_path / name) for name in ("whole", "killed")]
-    a, b = (load_network(run) for run in ends)
+    a, b = (load_network(run.model_file) for run in ends)
     np.testing.assert_array_equal(flat(a.trainable_variables), flat(b.trainable_variables))
     whole, killed = (run.history() for run in ends)
     assert whole["val_loss"] == killed["val_loss"]
@@ -124,56 +134,60 @@ def test_a_killed_run_ends_as_if_never_killed(survey, tmp_path):
 
 def test_mistakes_are_run_errors(survey, tmp_path):
     with pytest.raises(SettingError, match="unknown optimizer 'sgd'"):
-        Settings("sgd", "demo", 1, 8)
+        Settings("sgd", "cnn-demo", 1, 8)
     with pytest.raises(SettingError, match="unknown augmentation 'noise'"):
-        Settings("adam", "demo", 1, 8, augment="noise")
+        Settings("adam", "cnn-demo", 1, 8, augment="noise")
     with pytest.raises(SettingError, match="epochs must be positive"):
-        Settings("adam", "demo", 0, 8)
-    begin_run(tmp_path / "run", Settings("adam", "demo", 1, 8), survey)
+        Settings("adam", "cnn-demo", 0, 8)
+    begin_run(tmp_path / "run", Settings("adam", "cnn-demo", 1, 8), survey)
     with pytest.raises(DataError, match="another run"):
-        begin_run(tmp_path / "run", Settings("sqgn", "demo", 1, 8), survey)
+        begin_run(tmp_path / "run", Settings("sqgn", "cnn-demo", 1, 8), survey)
     with pytest.raises(DataError, match="is not a run"):
         open_run(survey.folder)
     with pytest.raises(DataError, match="already exists"):
-        begin_run(survey.folder, Settings("adam", "demo", 1, 8), survey)
+        begin_run(survey.folder, Settings("adam", "cnn-demo", 1, 8), survey)
     with pytest.raises(SettingError, match="too few"):
-        train(begin_run(tmp_path / "big", Settings("adam", "demo", 1, 64), survey), survey, verbose=0)
+        train(begin_run(tmp_path / "big", Settings("adam", "cnn-demo", 1, 64), survey), survey)
     with pytest.raises(SettingError, match="too small"):
-        train(begin_run(tmp_path / "deep", Settings("adam", "paper", 1, 8), survey), survey, verbose=0)
+        train(begin_run(tmp_path / "deep", Settings("adam", "cnn-paper", 1, 8), survey), survey)
 
 
 def test_another_geometry_is_refused(survey, tmp_path):
-    run = begin_run(tmp_path / "run", Settings("adam", "demo", 1, 8), survey)
-    other = Acquisition(32, 32, 15.0, sources=3, receivers=32, samples=60, sample_interval=0.004)
+    run = begin_run(tmp_path / "run", Settings("adam", "cnn-demo", 1, 8), survey)
+    other = Acquisition(Grid(32, 32, 15.0), sources=3, receivers=32, samples=60, sample_interval=0.004)
     generate_survey(SurveySpecification(other, models=2, train_models=0), tmp_path / "other", workers=1)
     with pytest.raises(DataError, match=r"another geometry.*sample_interval"):
         run.check_geometry(Survey.open(tmp_path / "other"))
 
 
 def test_a_checkpoint_of_another_version_is_refused(survey, tmp_path):
-    run = begin_run(tmp_path / "run", Settings("sqgn", "demo", 1, 8), survey)
-    train(run, survey, verbose=0)
+    run = begin_run(tmp_path / "run", Settings("sqgn", "cnn-demo", 1, 8), survey)
+    train(run, survey)
     with h5py.File(run.checkpoint_file, "a") as file:
         del file["optimizer/vars/0"]
     run.model_file.unlink()
     with pytest.raises(DataError, match="another version"):
-        train(run, survey, verbose=0)
+        train(run, survey)
 
 
-def test_peak_memory_is_that_of_a_process_of_its_own(survey):
+def test_peak_memory_is_that_of_a_process_of_its_own(survey, tmp_path):
     """TensorFlow alone is some 0.4 GB; on this tiny survey a training is little more."""
-    (name, peaks), *rest = peak_memory(survey.folder, ["sqgn"], "demo", 8, None, epochs=1)
-    assert (name, rest) == ("sqgn", [])
-    assert 2e8 < peaks["resident"] < 2e9
+    output = tmp_path / "memory.json"
+    results = measure(survey.folder, ["sqgn"], "cnn-demo", 8, None, 1, output)
+    assert json.loads(output.read_text()) == results
+    assert list(results["peak_bytes"]) == ["sqgn"]
+    assert 2e8 < results["peak_bytes"]["sqgn"]["resident"] < 2e9
     with pytest.raises(SettingError, match="unknown contender 'sgd'"):
-        next(peak_memory(survey.folder, ["sgd"], "demo", 8, None, epochs=1))
+        measure(survey.folder, ["sgd"], "cnn-demo", 8, None, 1, output)
 
 
 def test_micro_batches_train_alike(survey, tmp_path):
     """Rounding differs; after one epoch the weights agree to float32's precision."""
     ends = []
     for micro_batch in (None, 3):
-        run = begin_run(tmp_path / f"m{micro_batch}", Settings("sqgn", "demo", 1, 8, micro_batch=micro_batch), survey)
-        ends.append(flat(train(run, survey, verbose=0).trainable_variables))
+        run = begin_run(
+            tmp_path / f"m{micro_batch}", Settings("sqgn", "cnn-demo", 1, 8, micro_batch=micro_batch), survey
+        )
+        ends.append(flat(train(run, survey).trainable_variables))
     np.testing.assert_allclose(ends[1], ends[0], atol=1e-5)
     keras.backend.clear_session()

@@ -10,12 +10,14 @@ import xarray
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
-from models.architecture import ARCHITECTURES
-from models.tomography import Conditioning, tomography_network, training_rms
-from training.prediction import BLOCK, in_the_network_s_unit, open_gathers, predict_gathers, write_prediction
+from data_gen.grid import Grid
+from models.cnn import DEMO, cnn
+from models.conditioning import Conditioning, training_rms
+from training.pipeline import PREDICTION_BATCH
+from training.prediction import in_the_network_s_unit, open_gathers, predict_gathers, write_prediction
 
-GRID = Acquisition(32, 32, 15.0, sources=3, receivers=32, samples=60, sample_interval=0.008)
-VALUES = np.random.default_rng(0).normal(size=(BLOCK + 3, *GRID.gather_shape)).astype(np.float32)
+GRID = Acquisition(Grid(32, 32, 15.0), sources=3, receivers=32, samples=60, sample_interval=0.008)
+VALUES = np.random.default_rng(0).normal(size=(PREDICTION_BATCH + 3, *GRID.gather_shape)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def network() -> keras.Model:
     """A network for gathers like `VALUES`."""
     mean = VALUES.mean(0)
     deviation = np.full((1, 1, 1), (VALUES - mean).std(), np.float32)
-    return tomography_network(ARCHITECTURES["demo"], Conditioning(mean, deviation, np.full((32, 32), 2500, np.float32)))
+    return cnn(DEMO, Conditioning(GRID.gather_shape, mean, deviation, np.full((32, 32), 2500, np.float32)))
 
 
 def stored(path, values=VALUES, **more):
@@ -36,7 +38,8 @@ def stored(path, values=VALUES, **more):
 
 
 def read(path) -> np.ndarray:
-    return np.concatenate(list(open_gathers(path, GRID)))
+    with open_gathers(path, GRID) as gathers:
+        return np.concatenate(list(gathers))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -82,7 +85,7 @@ def test_coordinates_that_agree_are_accepted(tmp_path):
 )
 def test_another_geometry_is_refused(tmp_path, values, more, told):
     with pytest.raises(DataError, match=told):
-        open_gathers(stored(tmp_path / "g.h5", values, **more), GRID)
+        read(stored(tmp_path / "g.h5", values, **more))
 
 
 def test_what_is_no_file_of_gathers_is_refused(tmp_path):
@@ -99,7 +102,7 @@ def test_what_is_no_file_of_gathers_is_refused(tmp_path):
         (tmp_path / "other.h5", "no dataset `gathers`, only: group, shots"),
     ):
         with pytest.raises(DataError, match=told) as refusal:
-            open_gathers(path, GRID)
+            read(path)
         assert "\n" not in str(refusal.value)
 
 
@@ -108,8 +111,9 @@ def test_damaged_and_silent_models_are_told(tmp_path, network, value, told):
     values = VALUES.copy()
     values[9] = 0.0 if value == 0.0 else values[9]
     values[9, 1, 2, 3] = value
-    with pytest.raises(DataError, match=told):
-        in_the_network_s_unit(open_gathers(stored(tmp_path / "g.h5", values), GRID), network, rescale=True)
+    damaged = stored(tmp_path / "g.h5", values)
+    with open_gathers(damaged, GRID) as gathers, pytest.raises(DataError, match=told):
+        in_the_network_s_unit(gathers, network, rescale=True)
 
 
 def test_the_network_knows_the_rms_it_was_trained_on(network):
@@ -117,14 +121,25 @@ def test_the_network_knows_the_rms_it_was_trained_on(network):
 
 
 def test_gathers_of_another_unit_are_refused_or_rescaled(tmp_path, network):
-    own = in_the_network_s_unit(open_gathers(stored(tmp_path / "own.h5"), GRID), network, rescale=False)
-    assert own.factor == 1.0
-    pascals = open_gathers(stored(tmp_path / "pascals.h5", 5000 * VALUES), GRID)
-    with pytest.raises(DataError, match=r"5e\+03 times as strong .* --rescale"):
-        in_the_network_s_unit(pascals, network, rescale=False)
-    rescaled = in_the_network_s_unit(pascals, network, rescale=True)
-    assert rescaled.factor == pytest.approx(1 / 5000, rel=1e-5)
-    np.testing.assert_allclose(predict_gathers(network, rescaled), predict_gathers(network, own), rtol=1e-4)
+    with open_gathers(stored(tmp_path / "own.h5"), GRID) as gathers:
+        own = in_the_network_s_unit(gathers, network, rescale=False)
+        assert own.factor == 1.0
+        predicted = predict_gathers(network, own)
+    with open_gathers(stored(tmp_path / "pascals.h5", 5000 * VALUES), GRID) as pascals:
+        with pytest.raises(DataError, match=r"5e\+03 times as strong .* --rescale"):
+            in_the_network_s_unit(pascals, network, rescale=False)
+        rescaled = in_the_network_s_unit(pascals, network, rescale=True)
+        assert rescaled.factor == pytest.approx(1 / 5000, rel=1e-5)
+        np.testing.assert_allclose(predict_gathers(network, rescaled), predicted, rtol=1e-4)
+
+
+def test_a_file_is_closed_when_it_is_read(tmp_path):
+    path = stored(tmp_path / "g.h5")
+    with open_gathers(path, GRID) as gathers:
+        assert gathers.data
+    assert not gathers.data  # h5py's way to say that the file is closed
+    with h5py.File(path, "r+") as file:
+        file["gathers"][0] = 0.0
 
 
 def test_the_answer_has_coordinates_and_leaves_nothing_else_behind(tmp_path):
@@ -134,7 +149,7 @@ def test_the_answer_has_coordinates_and_leaves_nothing_else_behind(tmp_path):
     with xarray.open_dataset(path, engine="h5netcdf") as data:
         np.testing.assert_array_equal(data.velocity, velocity)
         assert data.velocity.dims == ("model", "depth", "x")
-        np.testing.assert_array_equal(data.depth, GRID.depth)
+        np.testing.assert_array_equal(data.depth, GRID.grid.depth)
         np.testing.assert_array_equal(data.data_misfit, [0.1, np.nan])
         assert data.velocity.units == "m/s"
     assert [entry.name for entry in path.parent.iterdir()] == ["velocity.h5"]

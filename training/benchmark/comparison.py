@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,8 +20,9 @@ import numpy as np
 import tensorflow as tf
 
 from data_gen.errors import DataError
+from data_gen.files import write_json
+from data_gen.machine import describe_machine
 from training.benchmark.problems import Problem
-from training.runs import write_whole
 from training.sqgn.optimizer import SQGN
 from training.sqgn.partition import Partition
 
@@ -184,7 +183,7 @@ def compare(
     if rounds and not set(names) <= set(results.get("cost", {})):
         results["machine"] = machine()
         results["cost"] = cost([contender(name) for name in timed], rounds)
-        write_whole(output, json.dumps(results, indent=1) + "\n")
+        write_json(output, results)
     done = {(row["contender"], row["seed"]) for row in results["repetitions"]}
     for seed in seeds:
         for name in names:
@@ -192,7 +191,7 @@ def compare(
                 continue
             row = repeat(contender(name), seed, epochs)
             results["repetitions"].append(row)
-            write_whole(output, json.dumps(results, indent=1) + "\n")
+            write_json(output, results)
             progress(f"{name}, seed {seed}: loss {row['loss'][-1]}, {problem.score} {row['score'][-1]}")
     return results
 
@@ -202,20 +201,10 @@ def _settings(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
     return {key: value for key, value in config.items() if key != "name"}
 
 
-def machine() -> dict[str, str | int]:
+def machine() -> dict[str, Any]:
     """What a time was measured on."""
-    name = platform.processor()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        models = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-        name = models[0] if models else name
-    return {
-        "processor": name,
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "gpus": len(tf.config.list_physical_devices("GPU")),
-    }
+    described = describe_machine(("tomo", "tensorflow", "keras", "numpy"))
+    return {**described, "gpus": len(tf.config.list_physical_devices("GPU"))}
 
 
 def summary(results: Mapping[str, Any]) -> dict[str, dict[str, float]]:

@@ -15,9 +15,12 @@ import tensorflow as tf
 from data_gen.errors import DataError, SettingError
 from data_gen.survey.reader import Survey
 from models.mnist import mnist_network
-from training.fit import TestScores, make_model
+from training.callbacks import Scores
+from training.fit import check_survey, make_model
+from training.optimizers import ADAM_RATE
 from training.pipeline import training_partition
-from training.runs import Settings
+from training.samples import samples_for
+from training.settings import Settings
 from training.sqgn.estimators import ESTIMATORS
 from training.sqgn.model import SecondOrderModel
 from training.sqgn.optimizer import SQGN
@@ -104,22 +107,23 @@ def mnist_problem(data: Path, batch_size: int = 1000, raw_pixels: bool = False) 
     )
 
 
-def tomography_problem(survey: Survey, architecture: str, batch_size: int, micro_batch: int | None = None) -> Problem:
-    """The paper's section 6.2 on a survey."""
+def tomography_problem(survey: Survey, network: str, batch_size: int, micro_batch: int | None = None) -> Problem:
+    """The paper's section 6.2 on a survey; raises SettingError where the network does not suit it."""
+    settings = Settings("sqgn", network, 1, batch_size, micro_batch=micro_batch)
+    check_survey(settings, survey)
+    samples = samples_for(network, survey)
 
     def build(optimizer: keras.optimizers.Optimizer, seed: int) -> keras.Model:
-        return make_model(
-            Settings("sqgn", architecture, 1, batch_size, seed=seed, micro_batch=micro_batch), survey, optimizer
-        )
+        return make_model(replace(settings, seed=seed), samples, survey.train, optimizer)
 
     return Problem(
-        f"tomography, {architecture}",
+        f"tomography, {network}",
         build,
-        lambda seed: training_partition(survey, batch_size, seed),
-        lambda: ({}, [TestScores(survey)]),
+        lambda seed: training_partition(samples, survey.train, batch_size, seed),
+        lambda: ({}, [Scores(samples, survey.test)]),
         "val_ssim",
         {
-            "adam": lambda: keras.optimizers.Adam(3e-3),
+            "adam": lambda: keras.optimizers.Adam(ADAM_RATE),
             "sqgn-reference": lambda: SQGN.reference(variance_reduction="cached"),
             "sqgn": SQGN,
         },

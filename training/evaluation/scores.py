@@ -1,4 +1,4 @@
-"""Scores of predicted velocity models and of simulated gathers, from arrays.
+"""Scores of predicted velocity models, from arrays.
 
 Velocities are images (depth, x) in m/s, sets of them (sample, depth, x). The loss is the paper's equation
 (9): the squared error summed over the pixels of an image and averaged over the samples.
@@ -10,17 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from scipy.ndimage import label
 from skimage.metrics import structural_similarity
 
-SALT_THRESHOLD = 4000.0
-"""Faster than this [m/s] is salt, in predictions and references alike."""
+from data_gen.salt import bodies, is_salt
 
 FOUND_SHARE = 0.5
 """A salt body is found if this share of its cells is predicted as salt."""
 
-SMALLEST_BODY = 0.002
-"""Connected salt below this share of the image is a splinter, not a body."""
+
+OF_SALT = ("salt_iou", "salt_found", "salt_top_error")
+"""The scores that a sample may lack."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def mean_scores(scores: Sequence[Scores]) -> Scores:
 def _mean(values: list[float], name: str) -> float:
     """The mean; a salt score's over the samples that have one. NaN stays visible in all other scores."""
     kept = np.array(values, dtype=float)
-    if name.startswith("salt"):
+    if name in OF_SALT:
         kept = kept[~np.isnan(kept)]
     return float(kept.mean()) if kept.size else float("nan")
 
@@ -104,34 +103,10 @@ def ssim(prediction: np.ndarray, reference: np.ndarray, velocity_limits: tuple[f
     return np.array(values, dtype=np.float64)
 
 
-def gather_misfit(simulated: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """Normalised RMS misfit `rms(simulated - given) / rms(given)` of each survey, (sample,).
-
-    Both (sample, source, receiver, time), of one unit. Equal gathers give 0, silence instead of gathers
-    gives 1; a given survey that is silent itself gives inf, or NaN when the simulated one is silent too.
-    """
-    axes = (1, 2, 3)
-    misfit = np.mean((simulated.astype(np.float64) - given) ** 2, axis=axes)
-    power = np.mean(given.astype(np.float64) ** 2, axis=axes)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.sqrt(misfit / power)
-
-
-def best_amplitude(simulated: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """The factor of each simulated survey, (sample,), that comes nearest to the given one in least squares.
-
-    Both (sample, source, receiver, time). Gathers of one unit and a perfect model give 1; NaN for a silent simulation.
-    """
-    axes = (1, 2, 3)
-    product = np.sum(simulated.astype(np.float64) * given, axis=axes)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return product / np.sum(simulated.astype(np.float64) ** 2, axis=axes)
-
-
 def _score_one(prediction: np.ndarray, reference: np.ndarray, similarity: float, spacing: float) -> Scores:
     error = prediction.astype(np.float64) - reference
     mse = float(np.mean(error**2))
-    salt, true_salt = prediction > SALT_THRESHOLD, reference > SALT_THRESHOLD
+    salt, true_salt = is_salt(prediction), is_salt(reference)
     return Scores(
         loss=mse * error.size,
         mse=mse,
@@ -153,13 +128,10 @@ def salt_iou(salt: np.ndarray, true_salt: np.ndarray) -> float:
 def salt_found(salt: np.ndarray, true_salt: np.ndarray) -> float:
     """Share of the bodies in `true_salt` of which at least half is `salt`; NaN when there is no body.
 
-    Bodies are cells connected by their sides, together at least 0.2 % of the image (depth, x).
+    Bodies are those of `data_gen.salt.bodies`; masks (depth, x).
     """
-    bodies, count = label(true_salt)
-    sizes = np.bincount(bodies.ravel(), minlength=count + 1)[1:]
-    covered = np.bincount(bodies[salt], minlength=count + 1)[1:]
-    large = sizes >= SMALLEST_BODY * true_salt.size
-    return float(np.mean(covered[large] >= FOUND_SHARE * sizes[large])) if large.any() else float("nan")
+    found = [np.count_nonzero(salt & body) >= FOUND_SHARE * np.count_nonzero(body) for body in bodies(true_salt)]
+    return float(np.mean(found)) if found else float("nan")
 
 
 def salt_top_error(salt: np.ndarray, true_salt: np.ndarray, spacing: float) -> float:

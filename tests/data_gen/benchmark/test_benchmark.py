@@ -16,11 +16,12 @@ from data_gen.benchmark.ceiling import measure_ceiling
 from data_gen.benchmark.contenders import Deepwave, Ours, PlainDevito
 from data_gen.benchmark.report import rows
 from data_gen.benchmark.worker import whole_survey, worker_share
+from data_gen.grid import Grid
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification
 from tomo.cli import app
 
-SMALL = Acquisition(50, 60, 15.0, sources=3, receivers=40, samples=60, sample_interval=0.008)
+SMALL = Acquisition(Grid(50, 60, 15.0), sources=3, receivers=40, samples=60, sample_interval=0.008)
 
 
 @pytest.mark.parametrize("build", [PlainDevito, Deepwave])
@@ -34,12 +35,12 @@ def test_contenders_make_the_same_record(build):
     velocity = np.broadcast_to(np.linspace(1800, 2600, 50, dtype=np.float32)[:, None], (50, 60)).copy()
     ours, theirs = Ours(SMALL).gather(velocity), build(SMALL).gather(velocity)
     for shot in range(SMALL.sources):
-        apart = np.abs(SMALL.receiver_x - SMALL.source_x[shot]) > 2 * SMALL.spacing
+        apart = np.abs(SMALL.receiver_x - SMALL.source_x[shot]) > 2 * SMALL.grid.spacing
         assert difference(theirs[shot][apart], ours[shot][apart]) < 0.05
 
 
 def test_the_error_of_the_scheme_is_that_of_the_accuracy_tests():
-    acquisition = replace(SMALL, x_cells=100, depth_cells=100, receivers=256, samples=120)
+    acquisition = replace(SMALL, grid=Grid(100, 100, 15.0), receivers=256, samples=120)
     assert scheme_error(Ours, acquisition, 2000.0) < 0.007
 
 
@@ -47,7 +48,7 @@ def test_the_large_domain_has_sources_and_receivers_at_the_same_places():
     large = embed(SMALL, margin=7)
     np.testing.assert_allclose(large.source_x - 105, SMALL.source_x)
     np.testing.assert_allclose(large.receiver_x - 105, SMALL.receiver_x)
-    assert (large.depth_cells, large.x_cells, large.receiver_depth) == (64, 74, 120)
+    assert (*large.grid.shape, large.receiver_depth) == (64, 74, 120)
 
 
 def test_a_worker_stays_below_the_ceiling(tmp_path):

@@ -12,8 +12,9 @@ from data_gen.geology import build, draw_history, random_model
 from data_gen.geology.model import CLEAR_ROWS, clear_depth
 from data_gen.geology.salt import SALT_VELOCITIES
 from data_gen.geology.sea_floor import WATER_VELOCITY
+from data_gen.grid import Grid
 
-GRIDS = [Acquisition(n, n, 15.0, 5, n, 100, 0.008) for n in (48, 100)]
+GRIDS = [Acquisition(Grid(n, n, 15.0), 5, n, 100, 0.008) for n in (48, 100)]
 ON_BOTH_GRIDS = pytest.mark.parametrize("acquisition", GRIDS, ids=("48", "100"))
 
 
@@ -27,7 +28,7 @@ def test_a_model_is_an_image_of_the_survey_and_can_be_made_again(acquisition):
     again = random_model(np.random.default_rng([1, 2]), acquisition)
     assert first.velocity.dtype == np.float32
     assert first.salt_mask.dtype == bool
-    assert first.velocity.shape == first.salt_mask.shape == acquisition.image_shape
+    assert first.velocity.shape == first.salt_mask.shape == acquisition.grid.shape
     np.testing.assert_array_equal(first.velocity, again.velocity)
     other = random_model(np.random.default_rng([1, 3]), acquisition)
     assert np.any(first.velocity != other.velocity)
@@ -53,8 +54,8 @@ def test_salt_is_what_is_faster_than_any_sediment(acquisition):
 
 @ON_BOTH_GRIDS
 def test_the_rows_under_the_receivers_are_never_salt(acquisition):
-    rows = round(acquisition.receiver_depth / acquisition.spacing) + CLEAR_ROWS
-    assert clear_depth(acquisition) == acquisition.depth[rows]
+    rows = round(acquisition.receiver_depth / acquisition.grid.spacing) + CLEAR_ROWS
+    assert clear_depth(acquisition) == acquisition.grid.depth[rows]
     assert not any(model.salt_mask[:rows].any() for model in models(acquisition))
 
 
@@ -65,7 +66,7 @@ def test_water_lies_on_top_and_covers_the_receivers(acquisition):
     for model in wet:
         water = model.velocity == WATER_VELOCITY
         depth_of_water = water.sum(axis=0)
-        assert np.all(depth_of_water * acquisition.spacing > acquisition.receiver_depth)
+        assert np.all(depth_of_water * acquisition.grid.spacing > acquisition.receiver_depth)
         np.testing.assert_array_equal(water, np.arange(len(water))[:, None] < depth_of_water)
 
 

@@ -16,8 +16,9 @@ from data_gen.geology.model import _stratigraphic_depth, draw_history
 from data_gen.geology.salt import Diapir, Dome, Hump, Salt, Sheet, draw_salt, salt_mask
 from data_gen.geology.sea_floor import SeaFloor, flatten
 from data_gen.geology.section import STEEPEST, Section, Waves, draw_waves
+from data_gen.grid import Grid
 
-GRID = Acquisition(100, 100, 15.0, 5, 100, 100, 0.008)
+GRID = Acquisition(Grid(100, 100, 15.0), 5, 100, 100, 0.008)
 SECTION = Section.of(GRID)
 NO_WAVES = Waves((), (), ())
 

@@ -9,9 +9,10 @@ import pytest
 from data_gen.acquisition import Acquisition
 from data_gen.geology import random_model, statistics
 from data_gen.geology.statistics import Statistics, measure
+from data_gen.grid import Grid
 
 ROOT = Path(__file__).parents[3]
-GRID = Acquisition(100, 100, 15.0, 5, 100, 100, 0.008)
+GRID = Acquisition(Grid(100, 100, 15.0), 5, 100, 100, 0.008)
 
 
 @pytest.fixture(scope="module")

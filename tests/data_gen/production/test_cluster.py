@@ -13,13 +13,14 @@ import pytest
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import MachineError
+from data_gen.grid import Grid
 from data_gen.production.generate import generate_survey
 from data_gen.survey.specification import SurveySpecification, shard_path
 
 dask = pytest.importorskip("dask")
 pytest.importorskip("distributed")
 
-ACQUISITION = Acquisition(40, 40, 15.0, sources=6, receivers=32, samples=80, sample_interval=0.008)
+ACQUISITION = Acquisition(Grid(40, 40, 15.0), sources=6, receivers=32, samples=80, sample_interval=0.008)
 SPECIFICATION = SurveySpecification(ACQUISITION, models=96, train_models=80, seed=2)
 SHOTS = SPECIFICATION.models * ACQUISITION.sources
 

@@ -18,11 +18,13 @@ import xarray
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
+from data_gen.files import TEMPORARY
+from data_gen.grid import Grid
 from data_gen.production.generate import generate_survey
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification, shard_path
 
-ACQUISITION = Acquisition(32, 32, 15.0, sources=3, receivers=16, samples=60, sample_interval=0.008)
+ACQUISITION = Acquisition(Grid(32, 32, 15.0), sources=3, receivers=16, samples=60, sample_interval=0.008)
 SPECIFICATION = SurveySpecification(ACQUISITION, models=72, train_models=60, seed=3)
 GENERATE = """
 import sys
@@ -65,7 +67,7 @@ def test_twenty_kills_lose_nothing(survey, tmp_path):
         process.wait()
     subprocess.run([sys.executable, script, folder, "2"], check=True)
     assert contents(folder) == contents(survey)
-    assert not list(folder.rglob("*.part"))
+    assert not list(folder.rglob(f"{TEMPORARY}*"))
 
 
 def test_h5py_and_xarray_see_named_dimensions_and_units(survey):
@@ -77,7 +79,7 @@ def test_h5py_and_xarray_see_named_dimensions_and_units(survey):
         assert data.velocity.dims == ("model", "depth", "x")
         assert data.velocity.attrs["units"] == "m/s"
         np.testing.assert_allclose(data.time, ACQUISITION.time)
-        np.testing.assert_allclose(data.depth, ACQUISITION.depth)
+        np.testing.assert_allclose(data.depth, ACQUISITION.grid.depth)
 
 
 def test_gathers_are_those_of_the_velocity_models(survey):

@@ -16,12 +16,13 @@ import pytest
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, MachineError
+from data_gen.grid import Grid
 from data_gen.production.generate import generate_survey
 from data_gen.survey.reader import Survey
-from data_gen.survey.shards import USER_BLOCK, verify_shard
+from data_gen.survey.shards import USER_BLOCK, is_whole, verify_shard
 from data_gen.survey.specification import SurveySpecification, shard_path
 
-ACQUISITION = Acquisition(40, 40, 15.0, sources=4, receivers=32, samples=80, sample_interval=0.008)
+ACQUISITION = Acquisition(Grid(40, 40, 15.0), sources=4, receivers=32, samples=80, sample_interval=0.008)
 SPECIFICATION = SurveySpecification(ACQUISITION, models=48, train_models=40, seed=9)
 TOMO = [sys.executable, "-c", "from tomo.cli import main; main()", "generate", "--preset", "demo", "--workers", "1"]
 
@@ -29,7 +30,9 @@ TOMO = [sys.executable, "-c", "from tomo.cli import main; main()", "generate", "
 def workers():
     """The worker processes of this one."""
     pids = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
-    return [int(pid) for pid in pids if b"data_gen.production.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [
+        int(pid) for pid in pids if b"data_gen.production.worker import" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
 
 
 def listen_to_ctrl_c():
@@ -93,7 +96,6 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path):
-    (tmp_path / "shards").mkdir()
     (tmp_path / ".lock").mkdir()
     with pytest.raises(MachineError, match="cannot be written to"):
         generate_survey(SPECIFICATION, tmp_path)
@@ -150,3 +152,18 @@ def test_shards_are_equal_to_the_byte(whole, tmp_path):
     generate_survey(SPECIFICATION, tmp_path / "survey", workers=1)
     for shard in range(SPECIFICATION.shards):
         assert shard_path(whole, shard).read_bytes() == shard_path(tmp_path / "survey", shard).read_bytes()
+
+
+def test_folders_and_files_where_the_user_stands_are_not_taken_for_modules(tmp_path):
+    for name in ("data_gen", "training", "models"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise ImportError('the user's own')")
+    for name in ("signal", "random", "socket", "numpy"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('the user's own')")
+    tomo = Path(sys.executable).with_name("tomo")
+    run = subprocess.run(
+        [tomo, "generate", "--preset", "demo", "--models", "2", "--output", "survey"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert is_whole(shard_path(tmp_path / "survey", 0))

@@ -33,7 +33,7 @@ def salt_model(paper):
 @pytest.mark.parametrize("velocity", [1500.0, 2000.0, 3000.0, 4500.0])
 def test_homogeneous_medium_at_700_metres(simulator, paper, velocity):
     """The issue's bound is 0.7 %; the receiver nearest to 700 m from the first source."""
-    gathers = simulator.gather(np.full(paper.image_shape, velocity, np.float32))
+    gathers = simulator.gather(np.full(paper.grid.shape, velocity, np.float32))
     offsets = np.abs(paper.receiver_x - paper.source_x[0])
     receiver = int(np.argmin(np.abs(offsets - 700.0)))
     assert difference(gathers[0, receiver], exact_trace(paper, offsets[receiver], velocity)) < 0.007
@@ -72,7 +72,7 @@ def test_order_of_convergence_in_time_is_four(paper):
     The reference has the same grid and a quarter of the finer step; the layers themselves are of second order.
     """
     acquisition = replace(paper, sources=1, receivers=9, samples=56, source_depth=735.0, receiver_depth=735.0)
-    velocity = np.full(acquisition.image_shape, 2500.0, np.float32)
+    velocity = np.full(acquisition.grid.shape, 2500.0, np.float32)
     limit = Simulator(acquisition).clock.limit * acquisition.velocity_limits[1]
 
     def gather(steps_per_sample):
@@ -92,7 +92,7 @@ def test_order_of_convergence_in_time_is_four(paper):
     [(np.nan, "not finite"), (0.0, "positive"), (-1.0, "positive"), (4900.0, "unstable"), (500.0, "too coarse")],
 )
 def test_bad_velocities_are_refused(simulator, paper, value, message):
-    velocity = np.full(paper.image_shape, 2000.0, np.float32)
+    velocity = np.full(paper.grid.shape, 2000.0, np.float32)
     velocity[3, 4] = value
     with pytest.raises(DataError, match=message):
         simulator.gather(velocity)

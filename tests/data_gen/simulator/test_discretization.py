@@ -9,6 +9,7 @@ import pytest
 
 from data_gen.acquisition import Acquisition
 from data_gen.benchmark.accuracy import difference, exact_trace
+from data_gen.grid import Grid
 from data_gen.simulator.absorbing import Layer
 from data_gen.simulator.acoustic import Simulator
 from data_gen.simulator.clock import Clock, nyquist_symbol
@@ -25,7 +26,7 @@ def test_order_of_convergence_in_space_is_eight():
     for spacing in (15.0, 12.0):
         cells = round(1440 / spacing) + 1
         acquisition = Acquisition(
-            cells, cells, spacing, sources=2, receivers=cells, samples=100, sample_interval=0.008,
+            Grid(cells, cells, spacing), sources=2, receivers=cells, samples=100, sample_interval=0.008,
             source_depth=720.0, receiver_depth=720.0,
         )  # fmt: skip
         gathers = Simulator(acquisition).gather(np.full((cells, cells), 1500.0, np.float32))
@@ -42,17 +43,17 @@ def test_places_between_grid_points(depth):
     logarithmic singularity there, which no two grids resolve alike.
     """
     coarse = replace(PRESETS["paper"].acquisition, sources=4, source_depth=depth, receiver_depth=depth)
-    fine = replace(coarse, depth_cells=298, x_cells=298, spacing=5.0)
+    fine = replace(coarse, grid=Grid(298, 298, 5.0))
 
     def velocity(acquisition):
-        z, x = acquisition.depth[:, None], acquisition.x[None]
+        z, x = acquisition.grid.depth[:, None], acquisition.grid.x[None]
         anomaly = 800 * np.exp(-((z - 800) ** 2 + (x - 700) ** 2) / 250**2)
         return (1800 + 0.6 * z + anomaly).astype(np.float32)
 
-    ours = Simulator(coarse).gather(velocity(coarse)) / coarse.spacing**2
-    reference = Simulator(fine, Layer(cells=3 * Layer().cells)).gather(velocity(fine)) / fine.spacing**2
+    ours = Simulator(coarse).gather(velocity(coarse)) / coarse.grid.spacing**2
+    reference = Simulator(fine, Layer(cells=3 * Layer().cells)).gather(velocity(fine)) / fine.grid.spacing**2
     for shot in range(coarse.sources):
-        apart = np.abs(coarse.receiver_x - coarse.source_x[shot]) > coarse.spacing
+        apart = np.abs(coarse.receiver_x - coarse.source_x[shot]) > coarse.grid.spacing
         error = np.linalg.norm((ours[shot] - reference[shot])[apart])
         assert error < 0.02 * np.linalg.norm(reference[shot][apart])
 

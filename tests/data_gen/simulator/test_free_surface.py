@@ -26,7 +26,7 @@ def test_exact_solution_with_a_mirrored_source():
         receiver_depth=depth,
         free_surface=True,
     )
-    gathers = Simulator(acquisition).gather(np.full(acquisition.image_shape, velocity, np.float32))
+    gathers = Simulator(acquisition).gather(np.full(acquisition.grid.shape, velocity, np.float32))
     offset = acquisition.receiver_x[48]
     mirror = exact_trace(acquisition, np.hypot(offset, 2 * depth), velocity)
     exact = exact_trace(acquisition, offset, velocity) - mirror

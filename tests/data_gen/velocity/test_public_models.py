@@ -5,9 +5,9 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from data_gen import velocity_files
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, SettingError
+from data_gen.grid import Grid
 from data_gen.velocity.files import VelocityWindows, register, register_all
 from data_gen.velocity.public_models import PUBLIC_MODELS, PublicModel
 
@@ -20,7 +20,7 @@ def folder(tmp_path, monkeypatch):
         np.save(tmp_path / f"{name}.npy", rng.uniform(1500, 4000, (80, 120)).astype(np.float32))
     (tmp_path / "README.md").write_text("a note")
     digest = sha256((tmp_path / "published.npy").read_bytes()).hexdigest()
-    monkeypatch.setitem(velocity_files.PUBLIC_MODELS, digest, PublicModel("ours", 20.0, "this test"))
+    monkeypatch.setitem(PUBLIC_MODELS, digest, PublicModel("ours", 20.0, "this test"))
     return tmp_path
 
 
@@ -28,7 +28,7 @@ def test_a_folder_gives_its_public_models_at_their_own_spacing(folder):
     (entry,) = register_all([folder], None)
     assert entry.path.endswith("published.npy")
     assert entry.spacing == 20.0
-    acquisition = Acquisition(48, 48, 15.0, sources=3, receivers=9, samples=40, sample_interval=0.008)
+    acquisition = Acquisition(Grid(48, 48, 15.0), sources=3, receivers=9, samples=40, sample_interval=0.008)
     velocity, where = VelocityWindows((entry,), acquisition).cut(np.random.default_rng(1), 0, 4)
     assert velocity.shape == (48, 48)
     assert where["file"] == "published.npy"
@@ -52,7 +52,7 @@ def windows_of(folder, widths, count, spacing=15.0):
     paths = [folder / f"{number}.npy" for number in range(len(widths))]
     for path, width in zip(paths, widths, strict=True):
         np.save(path, np.full((60, width), 2000.0, np.float32))
-    grid = Acquisition(48, 48, 15.0, sources=3, receivers=9, samples=40, sample_interval=0.008)
+    grid = Acquisition(Grid(48, 48, 15.0), sources=3, receivers=9, samples=40, sample_interval=0.008)
     windows = VelocityWindows(register_all(paths, spacing), grid)
     cut = [windows.cut(np.random.default_rng([0, i]), i, count)[1] for i in range(count)]
     return [(int(where["file"][0]), where["x"]) for where in cut]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from training import metrics
+from training.evaluation import misfit
+from training.evaluation import scores as metrics
 
 LIMITS = (1000.0, 4800.0)
 SHAPE = (2, 20, 30)
@@ -148,17 +149,17 @@ def test_misfit_of_gathers():
     given = np.random.default_rng(2).normal(size=(3, 2, 4, 5)).astype(np.float32)
     simulated = given * np.array([1.0, 0.0, 1.5], np.float32)[:, None, None, None]
     # float32 gathers, summed in float64: 1.5 is exact, so only the rounding of the product remains.
-    np.testing.assert_allclose(metrics.gather_misfit(simulated, given), [0.0, 1.0, 0.5], rtol=1e-6)
+    np.testing.assert_allclose(misfit.gather_misfit(simulated, given), [0.0, 1.0, 0.5], rtol=1e-6)
     silent = np.zeros_like(given)
-    assert np.all(np.isinf(metrics.gather_misfit(given, silent)))
-    assert np.all(np.isnan(metrics.gather_misfit(silent, silent)))
+    assert np.all(np.isinf(misfit.gather_misfit(given, silent)))
+    assert np.all(np.isnan(misfit.gather_misfit(silent, silent)))
 
 
 def test_the_best_amplitude_leaves_a_residual_orthogonal_to_the_simulation():
     rng = np.random.default_rng(3)
     simulated, given = rng.normal(size=(2, 4, 2, 4, 5))
-    amplitude = metrics.best_amplitude(simulated, given)
+    amplitude = misfit.best_amplitude(simulated, given)
     residual = given - amplitude[:, None, None, None] * simulated
     np.testing.assert_allclose(np.sum(residual * simulated, axis=(1, 2, 3)), 0.0, atol=1e-12)
-    np.testing.assert_allclose(metrics.best_amplitude(simulated, 7 * simulated), 7.0)
-    assert np.all(np.isnan(metrics.best_amplitude(np.zeros_like(given), given)))
+    np.testing.assert_allclose(misfit.best_amplitude(simulated, 7 * simulated), 7.0)
+    assert np.all(np.isnan(misfit.best_amplitude(np.zeros_like(given), given)))

@@ -5,13 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from rich.markup import escape
-from rich.table import Table
-
-if TYPE_CHECKING:
-    from training.evaluation.evaluate import Evaluation
+from training.evaluation.evaluate import Evaluation
 
 SCORES = {
     "loss": ("loss (m/s)²", "{:.3e}"),
@@ -24,6 +19,7 @@ SCORES = {
     "salt_top_error": ("salt top m", "{:.0f}"),
     "data_misfit": ("data misfit", "{:.3f}"),
 }
+"""Score -> its title with the unit, and its format."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class ScoreTable:
         predictors = list(dict.fromkeys(name for rows in means for name in rows))
         sections = []
         for evaluation, rows in zip(evaluations, means, strict=True):
-            scored = {score: [rows[predictor].get(score) for predictor in predictors] for score in SCORES}
+            scored = {score: [rows.get(predictor, {}).get(score) for predictor in predictors] for score in SCORES}
             section = [
                 [SCORES[score][0], *(_cell(value, SCORES[score][1]) for value in values)]
                 for score, values in scored.items()
@@ -48,16 +44,6 @@ class ScoreTable:
             ]
             sections.append((f"{len(evaluation.indices)} test models of {evaluation.survey.name}", section))
         return cls(predictors, sections)
-
-    def rich(self) -> Table:
-        """For the terminal."""
-        table = Table("", *map(escape, self.predictors))
-        for title, rows in self.sections:
-            table.add_row(escape(title), style="bold")
-            for row in rows:
-                table.add_row(*row)
-            table.add_section()
-        return table
 
     def markdown(self) -> str:
         """For a text."""

@@ -1,0 +1,88 @@
+"""Files that are there whole or not at all, and a folder that one process at a time writes to."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from data_gen.errors import MachineError
+
+TEMPORARY = ".unfinished-"
+"""How the names of files begin that are being written; what a killed process leaves behind is told by it."""
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a path to write to, in the same folder and with the same ending, that becomes `path` at the end.
+
+    It is forced to disk first, so that after a power cut too there is the old file or the new one. An error inside
+    leaves things as they were; one of the system's, such as a full disk, is raised as MachineError.
+    """
+    temporary = path.with_name(f"{TEMPORARY}{socket.gethostname()}-{os.getpid()}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with open(temporary, "r+b") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise MachineError(f"{path} cannot be written: {reason(error)}") from None
+    finally:
+        with suppress(OSError):  # the folder is gone, or no folder: that is what has just been reported
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole text file, UTF-8 whatever the locale; raises MachineError as `whole_file`."""
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any, indent: int = 1) -> None:
+    """Write a whole JSON file; raises MachineError as `whole_file`."""
+    write_text(path, json.dumps(value, indent=indent) + "\n")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half-written in a folder; not in those below it."""
+    for leftover in folder.glob(f"{TEMPORARY}*"):
+        leftover.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path, writer: str) -> Iterator[None]:
+    """Hold a folder; the system lets go of it when this process ends, however it ends.
+
+    Raises MachineError where another `writer`, such as "tomo generate", holds it, or it cannot be written to.
+    """
+    try:
+        file = open(folder / ".lock", "w")  # noqa: SIM115 (its own errors are told apart)
+    except OSError as error:
+        raise MachineError(f"{folder} cannot be written to: {reason(error)}") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise MachineError(f"another {writer} is writing to {folder}") from None
+        yield
+
+
+def reason(error: OSError) -> str:
+    """What the system says of an error, without HDF5's details."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force a folder's names to disk, so that a rename outlives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

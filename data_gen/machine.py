@@ -1,0 +1,40 @@
+"""What a time was measured on, and how many processes it is for."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def available_cores() -> int:
+    """Number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def describe_machine(packages: Sequence[str]) -> dict[str, Any]:
+    """Processor, cores, how busy they are with other things, system, and versions of Python and of packages.
+
+    Raises importlib.metadata.PackageNotFoundError for a package that is not installed.
+    """
+    return {
+        "processor": _processor(),
+        "cores": available_cores(),
+        "load_at_start": os.getloadavg()[0],
+        "system": f"{platform.system()} {platform.machine()}",
+        "versions": {
+            "python": platform.python_version(),
+            **{package: importlib.metadata.version(package) for package in packages},
+        },
+    }
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )

@@ -1,0 +1,97 @@
+"""The pictures that the commands save: from evaluations and explanations to the arrays that figures draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from data_gen.acquisition import Acquisition
+from data_gen.files import whole_file
+from figures.convergence import Curve, tomography_convergence
+from figures.gathers import gather_comparison, shot_gathers
+from figures.robustness import Panel, robustness
+from figures.velocity import velocity_panels
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from training.evaluation.evaluate import Evaluation
+    from training.evaluation.misfit import Explained
+    from training.evaluation.robustness import Sweep
+    from training.runs import Run
+
+DPI = 150
+
+DISTURBANCES = {"signal_to_noise_ratio": "signal-to-noise ratio", "missing_receivers": "missing receivers"}
+"""Disturbance -> what the axis calls it."""
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Save a figure, whole or not at all; raises MachineError where it cannot be written."""
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, dpi=DPI)
+
+
+def draw_predictions(evaluation: Evaluation, runs: Sequence[Run], count: int, path: Path) -> None:
+    """Draw predictions of `count` models, spread evenly over the ranks of the runs' mean squared error."""
+    acquisition = evaluation.survey.acquisition
+    errors = [[row.mse for row in evaluation.scores[run.name]] for run in runs]
+    count = min(count, len(evaluation.indices))
+    ranks = (np.arange(count) + 0.5) / count * len(evaluation.indices)
+    chosen = np.argsort(np.mean(errors, axis=0))[ranks.astype(int)]
+    models: dict[str, Any] = {"reference": evaluation.reference[chosen]}
+    models.update({name: images[chosen] for name, images in evaluation.predictions.items()})
+    ssim, rmse = (
+        {name: np.array([getattr(rows[i], which) for i in chosen]) for name, rows in evaluation.scores.items()}
+        for which in ("ssim", "rmse")
+    )
+    names = [f"model {evaluation.indices[i]}" for i in chosen]
+    save(velocity_panels(models, acquisition.grid.spacing, ssim=ssim, rmse=rmse, samples=names), path)
+
+
+def draw_gathers(evaluation: Evaluation, path: Path) -> None:
+    """Draw the first, middle and last shot of the evaluation's first model."""
+    acquisition = evaluation.survey.acquisition
+    shots = np.unique(np.linspace(0, acquisition.sources - 1, 3).astype(int))
+    gathers = evaluation.survey.gathers(evaluation.indices[:1])[0]
+    save(shot_gathers(gathers[shots], acquisition.source_x[shots], acquisition.receiver_x, acquisition.time), path)
+
+
+def draw_explained(explained: Explained, acquisition: Acquisition, title: str, path: Path) -> None:
+    """Draw given gather, simulated gather and difference of the models with the best, median and worst misfit."""
+    cases = explained.cases()
+    chosen = list(cases.values())
+    figure = gather_comparison(
+        explained.given[chosen], explained.simulated[chosen], acquisition.receiver_x, acquisition.time,
+        cases=list(cases), misfits=list(explained.misfit[chosen]), title=title,
+    )  # fmt: skip
+    save(figure, path)
+
+
+def draw_convergence(runs: Sequence[Run], path: Path) -> None:
+    """Draw validation loss [(m/s)²] and SSIM over the runs' epochs; nothing without validation."""
+    from training.loss import KILOMETRE
+
+    curves = {}
+    for run in runs:
+        history = run.history()
+        if "val_loss" in history:
+            loss = np.array(history["val_loss"]) * KILOMETRE**2
+            curves[run.name] = [Curve(np.arange(1, len(loss) + 1), loss, np.array(history["val_ssim"]))]
+    if curves:
+        save(tomography_convergence(curves, of="validation"), path)
+
+
+def draw_robustness(sweeps: Sequence[Sweep], mean_model: dict[str, float], path: Path) -> None:
+    """Draw RMSE and SSIM of the sweeps, beside the mean model's scores by name."""
+    panels = []
+    for sweep in sweeps:
+        kind = sweep.disturbance
+        for which, axis in (("rmse", "RMSE (m/s)"), ("ssim", "mean SSIM")):
+            values = {name: np.array([getattr(row, which) for row in rows]) for name, rows in sweep.scores.items()}
+            label = f"{DISTURBANCES[kind.name]} ({kind.unit})"
+            panels.append(Panel(label, np.array(kind.levels), axis, values, mean_model[which]))
+    save(robustness(panels), path)

@@ -1,0 +1,74 @@
+"""The final network on disk: Keras's own archive, which any Keras loads, with what belongs to it beside.
+
+    network = keras.saving.load_model("model.keras")
+
+The archive is a ZIP file. Keras passes over the three members that are added here: `tomo/settings.json`,
+`tomo/acquisition.json` (grid, geometry, wavelet, velocity limits) and `tomo/mean_velocity.npy`, the mean model of the
+training set.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from data_gen.acquisition import Acquisition
+from data_gen.errors import DataError
+from data_gen.files import whole_file
+from training.settings import Settings
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a network was trained with: settings, acquisition, and the mean model (depth, x) [m/s]."""
+
+    settings: Settings
+    acquisition: Acquisition
+    mean_velocity: np.ndarray
+
+
+def save_network(network: keras.Model, card: Card, path: Path) -> None:
+    """Write an archive, whole or not at all; raises MachineError where it cannot be written."""
+    mean = io.BytesIO()
+    np.save(mean, card.mean_velocity)
+    with whole_file(path) as temporary:
+        network.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr("tomo/settings.json", json.dumps(dataclasses.asdict(card.settings), indent=1))
+            archive.writestr("tomo/acquisition.json", json.dumps(card.acquisition.to_json(), indent=1))
+            archive.writestr("tomo/mean_velocity.npy", mean.getvalue())
+
+
+def read_card(path: Path) -> Card:
+    """What belongs to the network of an archive; raises DataError where it is damaged or no such archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return Card(
+                Settings(**json.loads(archive.read("tomo/settings.json"))),
+                Acquisition.from_json(json.loads(archive.read("tomo/acquisition.json"))),
+                np.load(io.BytesIO(archive.read("tomo/mean_velocity.npy")), allow_pickle=False),
+            )
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} cannot be read as a network of tomo: {_first_line(error)}") from None
+
+
+def load_network(path: Path) -> keras.Model:
+    """The network of an archive, from what it reads to velocity (batch, depth, x) [m/s].
+
+    Raises DataError where it is damaged, or holds code or classes of somebody else's.
+    """
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:  # Keras raises whatever it meets on the way
+        raise DataError(f"{path} cannot be read: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

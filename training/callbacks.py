@@ -1,0 +1,181 @@
+"""What a training does besides steps: a moving average of the weights, scores after an epoch, the checkpoint."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+
+from data_gen.errors import DataError
+from data_gen.files import whole_file, write_text
+from models.units import KILOMETRE
+from training.evaluation.scores import ssim, tomography_loss
+from training.pipeline import in_order
+from training.runs import Run
+from training.samples import Samples
+from training.sqgn import SQGN
+
+
+class Average(keras.callbacks.Callback):
+    """The exponential moving average of the trainable weights over the iterations, and the best one so far.
+
+    The average of iteration k forgets by `min(decay, (1 + k) / (10 + k))`, so that it is not held back by the initial
+    weights; with a decay of 0 it is the weights themselves. `best` are the averaged weights after the epoch with the
+    lowest `val_loss`, None before there is one.
+    """
+
+    def __init__(self, decay: float) -> None:
+        super().__init__()
+        self.decay = decay
+        self.weights: list[np.ndarray] = []
+        self.best: list[np.ndarray] | None = None
+        self.best_loss = np.inf
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        if not self.weights:
+            self.weights = [np.array(v) for v in self.model.trainable_variables]
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.decay == 0.0:
+            return
+        k = int(self.model.optimizer.iterations)
+        kept = min(self.decay, (1 + k) / (10 + k))
+        for average, variable in zip(self.weights, self.model.trainable_variables, strict=True):
+            average *= kept
+            average += (1 - kept) * np.asarray(variable)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self.decay == 0.0:
+            self.weights = [np.array(v) for v in self.model.trainable_variables]
+        if logs is not None and logs.get("val_loss", np.inf) < self.best_loss:
+            self.best_loss = logs["val_loss"]
+            self.best = [average.copy() for average in self.weights]
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """The model with the averaged weights, for as long as this lasts."""
+        if self.decay == 0.0:
+            yield
+            return
+        kept = [np.array(v) for v in self.model.trainable_variables]
+        assign(self.model, self.weights)
+        try:
+            yield
+        finally:
+            assign(self.model, kept)
+
+
+def assign(model: keras.Model, weights: Sequence[np.ndarray]) -> None:
+    """Give a model's trainable variables these values."""
+    for variable, value in zip(model.trainable_variables, weights, strict=True):
+        variable.assign(value)
+
+
+class Scores(keras.callbacks.Callback):
+    """Scores on some models after each epoch: `val_loss` [(km/s)²], `val_rmse` [m/s] and `val_ssim`.
+
+    They are those of the averaged weights, where there is an `average`; without models there are none.
+    """
+
+    def __init__(self, samples: Samples, indices: np.ndarray, average: Average | None = None) -> None:
+        super().__init__()
+        self.limits = samples.survey.acquisition.velocity_limits
+        self.reference = samples.survey.velocity(indices)
+        self.batches = in_order(samples, indices) if len(indices) else None
+        self.average = average
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self.batches is None or logs is None:
+            return
+        if self.average is None:
+            prediction = self.model.predict(self.batches, verbose=0)
+        else:
+            with self.average.in_place():
+                prediction = self.model.predict(self.batches, verbose=0)
+        loss = tomography_loss(prediction, self.reference)
+        logs["val_loss"] = loss / KILOMETRE**2
+        logs["val_rmse"] = float(np.sqrt(loss / self.reference[0].size))
+        logs["val_ssim"] = float(np.mean(ssim(prediction, self.reference, self.limits)))
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """All that a training needs to go on, in one file that is replaced, whole, after each epoch.
+
+    Weights and the optimizer's state as Keras writes them; beside them, in the group `tomo`, the history, the average
+    and the best weights. `history.csv` is written from it.
+    """
+
+    def __init__(self, run: Run, batches: int, average: Average) -> None:
+        super().__init__()
+        self.run, self.batches, self.average = run, batches, average
+        self.rows: list[dict[str, float]] = []
+
+    @property
+    def epoch(self) -> int:
+        """The number of epochs that are done."""
+        return len(self.rows)
+
+    def restore(self, model: keras.Model) -> None:
+        """Load the checkpoint, if there is one. Raises DataError for one that is damaged or of another version."""
+        if isinstance(model.optimizer, SQGN):
+            model.optimizer.batches_per_epoch = self.batches
+        model.optimizer.build(model.trainable_variables)
+        path = self.run.checkpoint_file
+        if path.exists():
+            try:
+                self._load(model)
+            except (OSError, ValueError, KeyError, RuntimeError, EOFError) as error:
+                if isinstance(error, DataError):
+                    raise
+                raise DataError(f"{path} is damaged: delete it, and train anew") from None
+        self._write_history()
+
+    def _load(self, model: keras.Model) -> None:
+        path = self.run.checkpoint_file
+        with h5py.File(path) as file:
+            # Keras would leave out a state of another length, and train on without a word.
+            if len(file["optimizer/vars"]) != len(model.optimizer.variables):
+                raise DataError(f"{self.run.folder} was begun by another version of tomo: delete it, and train anew")
+            own = file["tomo"]
+            self.rows = json.loads(own.attrs["history"])
+            self.average.weights = _arrays(own["average"])
+            self.average.best = _arrays(own["best"]) if "best" in own else None
+            self.average.best_loss = float(own.attrs["best_loss"])
+        model.load_weights(path)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.rows.append({"epoch": epoch, **{name: float(value) for name, value in (logs or {}).items()}})
+        with whole_file(self.run.checkpoint_file) as temporary:
+            self.model.save_weights(temporary, overwrite=True)
+            with h5py.File(temporary, "a") as file:
+                own = file.create_group("tomo")
+                own.attrs["history"] = json.dumps(self.rows)
+                own.attrs["best_loss"] = self.average.best_loss
+                _store(own.create_group("average"), self.average.weights)
+                if self.average.best is not None:
+                    _store(own.create_group("best"), self.average.best)
+        self._write_history()
+
+    def _write_history(self) -> None:
+        text = io.StringIO()
+        if self.rows:
+            writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.rows)
+        write_text(self.run.history_file, text.getvalue())
+
+
+def _store(group: h5py.Group, arrays: Sequence[np.ndarray]) -> None:
+    for number, array in enumerate(arrays):
+        group[f"{number:04d}"] = array
+
+
+def _arrays(group: h5py.Group) -> list[np.ndarray]:
+    return [np.asarray(group[name]) for name in sorted(group)]

@@ -1,0 +1,77 @@
+"""What an evaluation writes: every file and its schema.
+
+scores.json      the runs' settings; for each survey and predictor the means of all scores
+samples.csv      a row for every survey, predictor and model
+scores.md        the table of means, for a text
+robustness.json  scores against each disturbance, by run
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from data_gen.files import whole_file, write_json, write_text
+from training.evaluation.evaluate import DATA_MISFIT, Evaluation
+from training.evaluation.robustness import Sweep
+from training.evaluation.scores import Scores
+from training.evaluation.table import ScoreTable
+from training.runs import Run
+
+
+def write_scores(evaluations: Sequence[Evaluation], runs: Sequence[Run], folder: Path) -> None:
+    """Write `scores.json`, `samples.csv` and `scores.md` into a folder.
+
+    A score with nothing to compare is null in the first and empty in the second. Raises MachineError where a file
+    cannot be written.
+    """
+    record = {
+        "runs": {run.name: dataclasses.asdict(run.settings) for run in runs},
+        "surveys": [
+            {
+                "survey": evaluation.survey.name,
+                "samples": len(evaluation.indices),
+                "scores": {name: _without_nan(row) for name, row in evaluation.means().items()},
+            }
+            for evaluation in evaluations
+        ],
+    }
+    write_json(folder / "scores.json", record)
+    write_text(folder / "scores.md", ScoreTable.of(evaluations).markdown())
+    names = [score.name for score in dataclasses.fields(Scores)]
+    with (
+        whole_file(folder / "samples.csv") as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(["survey", "predictor", "model", *names, DATA_MISFIT])
+        for evaluation in evaluations:
+            for predictor, rows in evaluation.scores.items():
+                misfits = list(evaluation.misfits.get(predictor, ()))
+                for number, (index, row) in enumerate(zip(evaluation.indices, rows, strict=True)):
+                    values = [*dataclasses.astuple(row), *misfits[number : number + 1]]
+                    cells = ["" if math.isnan(value) else value for value in values]
+                    writer.writerow([evaluation.survey.name, predictor, int(index), *cells])
+
+
+def write_robustness(sweeps: Sequence[Sweep], folder: Path) -> None:
+    """Write `robustness.json`, each sweep under its disturbance's name; raises MachineError where it cannot."""
+    record = {
+        sweep.disturbance.name: {
+            "unit": sweep.disturbance.unit,
+            "levels": list(sweep.disturbance.levels),
+            "runs": {
+                name: [_without_nan(dataclasses.asdict(row)) for row in rows] for name, rows in sweep.scores.items()
+            },
+        }
+        for sweep in sweeps
+    }
+    write_json(folder / "robustness.json", record)
+
+
+def _without_nan(row: Mapping[str, float]) -> dict[str, float | None]:
+    """A row of scores for JSON, which knows no NaN: None where there was nothing to compare."""
+    return {name: None if math.isnan(value) else value for name, value in row.items()}

@@ -1,0 +1,64 @@
+"""All that decides the weights a training ends with, given the survey."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from data_gen.errors import SettingError
+from models.registry import NETWORKS
+from training.augmentation import AUGMENTATIONS
+from training.optimizers import OPTIMIZERS, SCHEDULES
+
+
+def choose(kind: str, name: str, among: Iterable[str]) -> None:
+    """Raise SettingError where a name is not among those of its kind."""
+    if name not in among:
+        raise SettingError(f"unknown {kind} {name!r}: choose from {', '.join(among)}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a training; SettingError for what cannot be.
+
+    Args:
+        optimizer: a name in `training.optimizers.OPTIMIZERS`.
+        network: a name in `models.registry.NETWORKS`.
+        epochs: passes over the training models.
+        batch_size: models in a mini-batch.
+        learning_rate: None for the optimizer's own.
+        schedule: what becomes of the learning rate over the epochs, a name in `training.optimizers.SCHEDULES`.
+        seed: of initial weights, mini-batches and augmentation.
+        micro_batch: models that pass through the network at a time, None for the whole mini-batch; the same result.
+        augment: a name in `training.augmentation.AUGMENTATIONS`.
+        validation: the share of the training models that is held back, to choose weights by; 0 for none.
+        average: how much of the moving average of the weights is kept at an iteration; 0 for the weights themselves.
+    """
+
+    optimizer: str
+    network: str
+    epochs: int
+    batch_size: int
+    learning_rate: float | None = None
+    schedule: str = "constant"
+    seed: int = 0
+    micro_batch: int | None = None
+    augment: str = "none"
+    validation: float = 0.0
+    average: float = 0.0
+
+    def __post_init__(self) -> None:
+        choose("optimizer", self.optimizer, OPTIMIZERS)
+        choose("network", self.network, NETWORKS)
+        choose("schedule", self.schedule, SCHEDULES)
+        choose("augmentation", self.augment, AUGMENTATIONS)
+        for name in ("epochs", "batch_size", "learning_rate", "micro_batch"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise SettingError(f"{name.replace('_', ' ')} must be positive, not {value}")
+        if self.seed < 0:
+            raise SettingError(f"a seed is not negative, as {self.seed} is")
+        for name in ("validation", "average"):
+            if not 0 <= getattr(self, name) < 1:
+                raise SettingError(f"{name} is a share: at least 0 and below 1, not {getattr(self, name)}")
