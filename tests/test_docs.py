@@ -1,0 +1,162 @@
+"""README and docs: code blocks run as they stand, and every number comes from the file that stands beside it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data_gen.geology import statistics
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NEEDS_A_SURVEY = "surveys/laptop"
+
+
+def text(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def results(name: str) -> Any:
+    return json.loads((ROOT / "docs" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def blocks() -> list:
+    found = []
+    for page in PAGES:
+        for number, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)):
+            found.append(pytest.param(block, id=f"{page.stem}-{number}"))
+    return found
+
+
+@pytest.mark.parametrize("block", blocks())
+def test_code_blocks_run_as_they_stand(block, tmp_path, monkeypatch, request):
+    monkeypatch.chdir(tmp_path)
+    if NEEDS_A_SURVEY in block:
+        from data_gen import Acquisition, Grid, SurveySpecification, generate_survey
+
+        line = Acquisition(Grid(40, 40, 15.0), sources=2, receivers=8, samples=20, sample_interval=0.008)
+        generate_survey(SurveySpecification(line, 3, 2), NEEDS_A_SURVEY, workers=1)
+    exec(compile(block, request.node.name, "exec"), {})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_pictures_are_there(page):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{page} points at {target}"
+
+
+def test_every_command_in_the_pages_is_one():
+    from typer.main import get_command
+
+    from tomo.cli import app
+
+    known = set(get_command(app).commands)
+    for page in PAGES:
+        for name in re.findall(
+            r"^ {4}(?:\.venv/bin/)?tomo +(?:--\w+ +)*([a-z]+)", page.read_text(encoding="utf-8"), re.M
+        ):
+            assert name in known, f"{page} has tomo {name}"
+
+
+def test_the_readme_is_short():
+    assert len(text("README.md").splitlines()) <= 130
+
+
+def test_pictures_are_small():
+    assert sum(picture.stat().st_size for picture in (ROOT / "docs" / "pictures").iterdir()) < 2e6
+
+
+def test_geology_page():
+    assert statistics.table(results("geology")) in text("docs/geology.md")
+
+
+def test_simulator_page():
+    page, found = text("docs/simulator.md"), results("simulator")
+    cpu = {name: float(np.median(row["cpu_seconds_per_model"])) for name, row in found["race"].items()}
+    for name, title in (
+        ("tomo", "tomo, 2.7 ms, fourth order in time"),
+        ("deepwave", "deepwave 0.1.0, 1.1 ms, its default"),
+        ("deepwave, 1.6 ms", "deepwave, 1.6 ms, the largest step"),
+        ("plain Devito", "Devito as in its tutorials, 1.1 ms"),
+    ):
+        row = found["race"][name]
+        ratio = f"{cpu[name] / cpu['tomo']:.1f}" if name != "tomo" else "1"
+        error = row["scheme_error"]["1500"]
+        line = f"| {title} | {cpu[name]:.2f} | {ratio} | {100 * row['boundary_error']:.2f} % | {100 * error:.1f} % |"
+        assert line in page
+    worker, survey = found["worker"], found["survey"]
+    said = " ".join(page.split())
+    assert f"spends {100 * worker['loop_share']:.0f} % of its time in the stencil loops" in said
+    assert f"which do {worker['gflops']:.0f} Gflop/s where the core can do {worker['ceiling_gflops']:.0f}" in said
+    assert (
+        f"The {survey['models']} models of `paper` took {survey['seconds'] / 60:.1f} minutes on two cores "
+        f"({survey['cpu_seconds'] / 60:.1f} of CPU time), {survey['peak_bytes_per_worker'] / 1e9:.2f} GB of memory a "
+        f"worker and {survey['bytes_on_disk'] / 1e9:.1f} GB of disk"
+    ) in said
+
+
+def _optimizer_rows(found: dict, unit: float, score: str, form: str) -> dict[str, tuple[str, str, str, str]]:
+    """By contender: loss, score, cost beside Adam's, gradients, of the trainings that did not diverge."""
+    rows = {}
+    costs = {name: np.array(cost["seconds_per_iteration"]) for name, cost in found["cost"].items()}
+    for name in costs:
+        group = [row for row in found["repetitions"] if row["contender"] == name and None not in row["loss"]]
+        beside = np.median(costs[name] / costs["adam"])
+        rows[name] = (
+            format(unit * np.mean([row["loss"][-1] for row in group]), form),
+            format(np.mean([row["score"][-1] for row in group]), score),
+            f"{beside:.1f}" if name != "adam" else "1",
+            f"{group[0]['gradients_per_iteration']:.1f}" if name != "adam" else "1",
+        )
+    return rows
+
+
+def test_optimizer_page_on_mnist():
+    page, found = text("docs/optimizer.md"), results("mnist")
+    rows = _optimizer_rows(found, 1.0, ".1%", ".4f")
+    for name, title in (("adam", "Adam 1e-2, mean of 5 seeds"), ("sqgn", "SQGN, mean of 5 seeds")):
+        loss, score, cost, gradients = rows[name]
+        assert f"| {title} | {loss} | {score[:-1]} % | {cost} | {gradients} |" in page
+    paper = [row for row in found["repetitions"] if row["contender"] == "sqgn-reference"]
+    sound = [row for row in paper if None not in row["loss"] and row["loss"][-1] < 1]
+    loss, score = (np.mean([row[key][-1] for row in sound]) for key in ("loss", "score"))
+    assert (len(paper), len(sound)) == (5, 3)
+    assert f"mean of 3 of 5 seeds, 2 diverged | {loss:.4f} | {100 * score:.1f} % |" in page
+
+
+def test_optimizer_page_on_tomography():
+    page, found = text("docs/optimizer.md"), results("tomography")
+
+    def mean(rows: list, key: str) -> float:
+        return float(np.mean([row[key][-1] for row in rows]))
+
+    by_name = {name: [row for row in found["repetitions"] if row["contender"] == name] for name in found["cost"]}
+    adam, sqgn = by_name["adam"], by_name["sqgn"]
+    free = [row for row in adam if row["loss"][-1] < 3000]
+    assert (len(adam), len(free), len(sqgn)) == (5, 4, 5)
+    assert f"mean of 5 seeds | {mean(adam, 'loss') / 1e3:.2f}e9, one stuck | {mean(adam, 'score'):.3f} |" in page
+    assert f"the four that were not stuck | {mean(free, 'loss') / 1e3:.2f}e9 | {mean(free, 'score'):.3f} |" in page
+    assert f"SQGN, mean of 5 seeds | {mean(sqgn, 'loss') / 1e3:.2f}e9 | {mean(sqgn, 'score'):.3f} | 1.5 | 1.4 |" in page
+    best = max(max(row["loss"][-1] for row in sqgn), 0), min(row["loss"][-1] for row in adam)
+    assert all(s["loss"][-1] < a["loss"][-1] for s in sqgn for a in adam if s["seed"] == a["seed"]), (
+        best
+    )  # "ends ahead from each of the five seeds"
+
+
+def test_optimizer_page_on_memory_and_stability():
+    page = " ".join(text("docs/optimizer.md").split())
+    peak = results("memory")["peak_bytes"]
+    sqgn, adam = (peak[name]["resident"] / 1e9 for name in ("sqgn", "adam"))
+    assert f"train in {sqgn:.1f} GB of memory on a CPU (Adam: {adam:.1f})" in page
+    rows = results("stability")["repetitions"]
+    second = sum(len(row["loss"]) > 1 for row in rows)
+    rollbacks = sum(row["rollbacks"] for row in rows)
+    assert all(row["score"][-1] >= 0.55 for row in rows)
+    assert f"Of {len(rows):,} trainings, 100 seeds of each, none diverged and none got stuck" in page
+    assert f"{second} needed a second epoch, and {rollbacks:.0f} steps were rolled back" in page
