@@ -8,8 +8,11 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import h5py
 
 from data_gen.errors import MachineError
 
@@ -39,10 +42,38 @@ def whole_file(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, *parts: bytes) -> None:
+    """Write a whole file of these parts; raises MachineError as `whole_file`."""
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        for part in parts:
+            file.write(part)
+
+
+@contextmanager
+def hdf5_in_memory(**options: Any) -> Iterator[HDF5]:
+    """An HDF5 file that is made in memory, with `options` of `h5py.File`; its `image` is there at the end.
+
+    HDF5 itself ends in a crash when a disk is full, or leaves a file that it cannot close. The image is of what comes
+    after a user block.
+    """
+    with h5py.File("memory", "w", driver="core", backing_store=False, **options) as file:
+        made = HDF5(file)
+        yield made
+        file.flush()
+        made.image = file.id.get_file_image()
+
+
+@dataclass
+class HDF5:
+    """A `file` to be filled, and the bytes of it."""
+
+    file: h5py.File
+    image: bytes = b""
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a whole text file, UTF-8 whatever the locale; raises MachineError as `whole_file`."""
-    with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, value: Any, indent: int = 1) -> None:

@@ -80,18 +80,26 @@ def progress(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]
 
     It is told how many units were just done; a negative number takes some back.
     """
-    if verbosity.quiet:
+    if sys.stderr.isatty() or verbosity.quiet:
+        with bar(what, total, unit) as advance:
+            yield advance
+    else:
+        yield _Lines(what, total, unit).advance
+
+
+@contextmanager
+def bar(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """As `progress`, but nothing where there is no terminal."""
+    if verbosity.quiet or not sys.stderr.isatty():
         yield lambda count: None
-    elif sys.stderr.isatty():
+    else:
         columns = (
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit), _Rate(unit),
             TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
         )  # fmt: skip
-        with Progress(*columns, console=Console(stderr=True, markup=False), speed_estimate_period=60) as bar:
-            task = bar.add_task(what, total=total)
-            yield lambda count: bar.advance(task, count)
-    else:
-        yield _Lines(what, total, unit).advance
+        with Progress(*columns, console=Console(stderr=True, markup=False), speed_estimate_period=60) as shown:
+            task = shown.add_task(what, total=total)
+            yield lambda count: shown.advance(task, count)
 
 
 class _Lines:

@@ -9,7 +9,7 @@ import typer
 
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification, read_record, read_specification, shard_path
-from tomo.console import print_table, table
+from tomo.console import print_table, progress, table
 
 
 def info(
@@ -17,7 +17,7 @@ def info(
     verify: Annotated[bool, typer.Option("--verify", help="Read every byte and compare checksums.")] = False,
 ) -> None:
     """Show how a survey was made: models, acquisition, scheme, points per wavelength, stability, versions."""
-    from data_gen.survey.shards import is_whole, verify_shard
+    from data_gen.survey.shards import is_whole
 
     specification, record = read_specification(survey), read_record(survey)
     whole = [shard for shard in range(specification.shards) if is_whole(shard_path(survey, shard))]
@@ -32,8 +32,8 @@ def info(
         shown.add_row("float16", f"changes the gathers by {100 * error:.3f} % (relative L2, worst model)")
     print_table(shown)
     if verify:
-        for shard in range(specification.shards):
-            verify_shard(shard_path(survey, shard))
+        with progress("verifying", specification.models, "models") as advance:
+            Survey.open(survey).verify(advance)
         print(f"every byte of {specification.shards} shards is as it was written")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from data_gen.errors import SettingError
-from tomo.console import duration, progress, remark
+from tomo.console import bar, duration, remark
 from tomo.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
@@ -74,8 +74,9 @@ def train(
     if run.finished:
         print(f"{output} is already trained: nothing to do.")
         return
+    opened.verify()
     try:
-        with progress(f"training {output.name}", settings.epochs, "epochs") as advance:
+        with bar(f"training {output.name}", settings.epochs, "epochs") as advance:
             train_run(run, opened, [_told(advance, settings.epochs)])
     except KeyboardInterrupt:
         remark(f"stopped; the same command continues {output}")

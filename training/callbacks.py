@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import h5py
 import keras
 import numpy as np
 
@@ -108,8 +109,8 @@ class Scores(keras.callbacks.Callback):
 class Checkpoint(keras.callbacks.Callback):
     """All that a training needs to go on, in one file that is replaced, whole, after each epoch.
 
-    Weights and the optimizer's state as Keras writes them; beside them, in the group `tomo`, the history, the average
-    and the best weights. `history.csv` is written from it.
+    Weights, the optimizer's state, the average and the best weights, and the history, from which `history.csv` is
+    written. NumPy's archive has a checksum for each array, so that damage shows.
     """
 
     def __init__(self, run: Run, batches: int, average: Average) -> None:
@@ -130,37 +131,34 @@ class Checkpoint(keras.callbacks.Callback):
         path = self.run.checkpoint_file
         if path.exists():
             try:
-                self._load(model)
-            except (OSError, ValueError, KeyError, RuntimeError, EOFError) as error:
+                with np.load(path, allow_pickle=False) as stored:
+                    self._load(model, stored)
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
                 if isinstance(error, DataError):
                     raise
                 raise DataError(f"{path} is damaged: delete it, and train anew") from None
         self._write_history()
 
-    def _load(self, model: keras.Model) -> None:
-        path = self.run.checkpoint_file
-        with h5py.File(path) as file:
-            # Keras would leave out a state of another length, and train on without a word.
-            if len(file["optimizer/vars"]) != len(model.optimizer.variables):
+    def _load(self, model: keras.Model, stored: Mapping[str, np.ndarray]) -> None:
+        for name, variables in _state(model).items():
+            values = _listed(stored, name)
+            if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
                 raise DataError(f"{self.run.folder} was begun by another version of tomo: delete it, and train anew")
-            own = file["tomo"]
-            self.rows = json.loads(own.attrs["history"])
-            self.average.weights = _arrays(own["average"])
-            self.average.best = _arrays(own["best"]) if "best" in own else None
-            self.average.best_loss = float(own.attrs["best_loss"])
-        model.load_weights(path)
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value if value.dtype.kind != "V" else value.view(variable.dtype))
+        self.average.weights = _listed(stored, "average")
+        self.average.best = _listed(stored, "best") or None
+        self.average.best_loss = float(stored["best_loss"])
+        self.rows = json.loads(str(stored["history"]))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.rows.append({"epoch": epoch, **{name: float(value) for name, value in (logs or {}).items()}})
-        with whole_file(self.run.checkpoint_file) as temporary:
-            self.model.save_weights(temporary, overwrite=True)
-            with h5py.File(temporary, "a") as file:
-                own = file.create_group("tomo")
-                own.attrs["history"] = json.dumps(self.rows)
-                own.attrs["best_loss"] = self.average.best_loss
-                _store(own.create_group("average"), self.average.weights)
-                if self.average.best is not None:
-                    _store(own.create_group("best"), self.average.best)
+        arrays: dict[str, Any] = {"history": json.dumps(self.rows), "best_loss": self.average.best_loss}
+        lists = {**_state(self.model), "average": self.average.weights, "best": self.average.best or []}
+        for name, values in lists.items():
+            arrays.update({f"{name}/{number:04d}": np.asarray(value) for number, value in enumerate(values)})
+        with whole_file(self.run.checkpoint_file) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **arrays)
         self._write_history()
 
     def _write_history(self) -> None:
@@ -172,10 +170,10 @@ class Checkpoint(keras.callbacks.Callback):
         write_text(self.run.history_file, text.getvalue())
 
 
-def _store(group: h5py.Group, arrays: Sequence[np.ndarray]) -> None:
-    for number, array in enumerate(arrays):
-        group[f"{number:04d}"] = array
+def _state(model: keras.Model) -> dict[str, list[keras.Variable]]:
+    return {"weights": model.variables, "optimizer": model.optimizer.variables}
 
 
-def _arrays(group: h5py.Group) -> list[np.ndarray]:
-    return [np.asarray(group[name]) for name in sorted(group)]
+def _listed(stored: Mapping[str, np.ndarray], name: str) -> list[np.ndarray]:
+    """The arrays `name/0000`, `name/0001`, ..."""
+    return [stored[key] for key in sorted(stored) if key.split("/")[0] == name]

@@ -57,11 +57,13 @@ def train(
     survey: Survey,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: int = 0,
+    keep_checkpoint: bool = False,
 ) -> keras.Model:
     """Train a run to its last epoch, from its checkpoint if it has one; returns the final model, also on disk.
 
     The weights after a kill and a second call are those of an uninterrupted training, to the bit. With models held
-    back for validation the final weights are those of the best epoch, else of the last.
+    back for validation the final weights are those of the best epoch, else of the last. The checkpoint, with the
+    optimizer's state, is removed at the end unless it is to be kept.
     Raises SettingError as `check_survey`, MachineError where another process trains the run or a file cannot be
     written, DataError for a damaged checkpoint.
     """
@@ -95,4 +97,6 @@ def train(
         assign(model, average.weights if average.best is None else average.best)
         final = keras.Model(model.inputs, model.outputs, name=settings.network.replace("-", "_"))
         save_network(final, Card(settings, run.acquisition, mean_model(survey)), run.model_file)
+        if not keep_checkpoint:
+            run.checkpoint_file.unlink(missing_ok=True)
         return final

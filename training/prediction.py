@@ -13,7 +13,7 @@ import numpy as np
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
-from data_gen.files import whole_file
+from data_gen.files import hdf5_in_memory, write_bytes
 from models.conditioning import training_rms
 from training.pipeline import PREDICTION_BATCH
 
@@ -138,22 +138,22 @@ def write_prediction(
 
     The file is there whole or not at all. Raises MachineError where it cannot be written.
     """
-    with whole_file(path) as temporary:
-        _write(temporary, velocity, acquisition, more)
+    with hdf5_in_memory() as made:
+        _fill(made.file, velocity, acquisition, more)
+    write_bytes(path, made.image)
 
 
-def _write(path: Path, velocity: np.ndarray, acquisition: Acquisition, more: Mapping[str, np.ndarray]) -> None:
-    with h5py.File(path, "w") as file:
-        for name, values in (("depth", acquisition.grid.depth), ("x", acquisition.grid.x)):
-            file[name] = values
-            file[name].make_scale(name)
-            file[name].attrs["units"] = "m"
-        file["model"] = np.arange(len(velocity))
-        file["model"].make_scale("model")
-        file["velocity"] = velocity
-        file["velocity"].attrs["units"] = "m/s"
-        for axis, name in enumerate(("model", "depth", "x")):
-            file["velocity"].dims[axis].attach_scale(file[name])
-        for name, numbers in more.items():
-            file[name] = numbers
-            file[name].dims[0].attach_scale(file["model"])
+def _fill(file: h5py.File, velocity: np.ndarray, acquisition: Acquisition, more: Mapping[str, np.ndarray]) -> None:
+    for name, values in (("depth", acquisition.grid.depth), ("x", acquisition.grid.x)):
+        file[name] = values
+        file[name].make_scale(name)
+        file[name].attrs["units"] = "m"
+    file["model"] = np.arange(len(velocity))
+    file["model"].make_scale("model")
+    file["velocity"] = velocity
+    file["velocity"].attrs["units"] = "m/s"
+    for axis, name in enumerate(("model", "depth", "x")):
+        file["velocity"].dims[axis].attach_scale(file[name])
+    for name, numbers in more.items():
+        file[name] = numbers
+        file[name].dims[0].attach_scale(file["model"])

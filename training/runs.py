@@ -4,7 +4,7 @@ config.json            settings, acquisition, the survey and its identity, versi
 trained_on.json        fingerprints of the velocity models that were trained on, or chosen by
 history.csv            one row per epoch
 tensorboard/           the same for TensorBoard
-checkpoint.weights.h5  weights and all of the optimizer's state after the last whole epoch
+checkpoint.npz         weights and all of the optimizer's state after the last whole epoch; gone when training is done
 model.keras            the final model; its presence says that the run is finished
 """
 
@@ -56,7 +56,7 @@ class Run:
     @property
     def checkpoint_file(self) -> Path:
         """Weights and optimizer state after the last whole epoch."""
-        return self.folder / "checkpoint.weights.h5"
+        return self.folder / "checkpoint.npz"
 
     @property
     def history_file(self) -> Path:
@@ -73,6 +73,8 @@ class Run:
         try:
             with self.history_file.open(newline="", encoding="utf-8") as file:
                 header, *rows = csv.reader(file)
+            if "loss" not in header:
+                raise ValueError("it has no column `loss`")
             return {name: [float(row[column]) for row in rows] for column, name in enumerate(header)}
         except (OSError, ValueError, IndexError) as error:
             raise DataError(f"{self.history_file} cannot be read: {error}") from None
@@ -81,7 +83,10 @@ class Run:
         """Fingerprints of the models that the weights come from; raises DataError where the file is damaged."""
         path = self.folder / "trained_on.json"
         try:
-            return set(json.loads(path.read_text(encoding="utf-8")))
+            fingerprints = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(fingerprints, list):
+                raise ValueError("it holds no list")
+            return set(fingerprints)
         except (OSError, ValueError, TypeError) as error:
             raise DataError(f"{path} cannot be read: {error}") from None
 

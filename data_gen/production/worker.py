@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_gen.errors import TomoError
+from data_gen.errors import MachineError, TomoError
 from data_gen.survey.shards import ShardContent, write_shard
 from data_gen.survey.specification import SurveySpecification, shard_path
 
@@ -61,6 +61,10 @@ def work(connection: Connection) -> None:
             maker.make(shard, lambda kind, value: connection.send((kind, value)))
         except TomoError as error:
             connection.send(("error", error))
+            return
+        except Exception as error:
+            said = (str(error).strip().splitlines() or [""])[0]
+            connection.send(("error", MachineError(f"a worker failed: {type(error).__name__}: {said}")))
             return
         connection.send(("shard", shard))
 

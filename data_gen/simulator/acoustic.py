@@ -184,7 +184,8 @@ def _private_compilation() -> Iterator[None]:
     try:
         with tempfile.TemporaryDirectory(prefix="tomo-") as tempfile.tempdir:
             yield
-    except OSError as error:
-        raise MachineError(f"the simulator cannot be compiled in the temporary folder: {error}") from None
+    except Exception as error:  # of the system, of the compiler, or of the tools between
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise MachineError(f"the simulator cannot be compiled in the temporary folder: {said}") from error
     finally:
         tempfile.tempdir = before

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import h5py
@@ -16,7 +16,7 @@ import numpy as np
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
-from data_gen.survey.shards import USER_BLOCK
+from data_gen.survey.shards import USER_BLOCK, verify_shard
 from data_gen.survey.specification import (
     MODELS_PER_SHARD,
     SurveySpecification,
@@ -85,6 +85,12 @@ class Survey:
     def salt_mask(self, indices: Indices) -> np.ndarray:
         """Where the given models are salt, bool (model, depth, x)."""
         return self._read("salt_mask", indices, self.acquisition.grid.shape, np.bool_)
+
+    def verify(self, progress: Callable[[int], None] = lambda models: None) -> None:
+        """Read every byte; raises DataError where any is not what was written. `progress` is told of models."""
+        for shard in range(self.specification.shards):
+            verify_shard(shard_path(self._folder, shard))
+            progress(len(self.specification.shard_models(shard)))
 
     def identity(self) -> str:
         """What the survey is, whatever it is called and wherever it lies: of its specification and every shard's

@@ -11,13 +11,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
 
 from data_gen.errors import DataError
-from data_gen.files import whole_file
+from data_gen.files import hdf5_in_memory, write_bytes
 
 USER_BLOCK = 512
 
@@ -41,17 +41,15 @@ def write_shard(path: Path, content: ShardContent, dtype: str) -> None:
     compressed: zlib with shuffled bytes takes a fifth off for a third of the simulation's time.
     Raises MachineError, for instance for a full disk.
     """
-    with whole_file(path) as temporary:
-        with h5py.File(temporary, "w", userblock_size=USER_BLOCK) as file:
-            if dtype == "float16":
-                _write_half(file, content.gathers)
-            else:
-                file["gathers"] = content.gathers
-            file["velocity"] = content.velocity
-            file["salt_mask"] = content.salt_mask
-            file["parameters"] = [json.dumps(values, sort_keys=True) for values in content.parameters]
-        with open(temporary, "r+b") as raw:
-            raw.write(_header(temporary))
+    with hdf5_in_memory(userblock_size=USER_BLOCK) as made:
+        if dtype == "float16":
+            _write_half(made.file, content.gathers)
+        else:
+            made.file["gathers"] = content.gathers
+        made.file["velocity"] = content.velocity
+        made.file["salt_mask"] = content.salt_mask
+        made.file["parameters"] = [json.dumps(values, sort_keys=True) for values in content.parameters]
+    write_bytes(path, _header(len(made.image), hashlib.sha256(made.image).hexdigest()), made.image)
 
 
 def half_scale(gathers: np.ndarray) -> np.ndarray:
@@ -75,26 +73,25 @@ def verify_shard(path: Path) -> None:
     try:
         with open(path, "rb") as raw:
             header = raw.read(USER_BLOCK)
-        expected = _header(path)
+            expected = _header(*_digest(raw))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}") from None
     if header != expected:
         raise DataError(f"{path} is damaged: its bytes do not have the checksum written with them")
 
 
-def _header(path: Path) -> bytes:
-    with open(path, "rb") as raw:
-        raw.seek(USER_BLOCK)
-        digest = hashlib.file_digest(raw, "sha256") if hasattr(hashlib, "file_digest") else _digest(raw)
-        size = raw.tell()
-    return f"tomo shard bytes={size} sha256={digest.hexdigest()}\n".encode().ljust(USER_BLOCK, b" ")
+def _header(size: int, digest: str) -> bytes:
+    """The user block of a shard whose other bytes are so many, with this SHA-256."""
+    return f"tomo shard bytes={USER_BLOCK + size} sha256={digest}\n".encode().ljust(USER_BLOCK, b" ")
 
 
-def _digest(raw: Any) -> Any:
-    digest = hashlib.sha256()
-    while block := raw.read(1 << 20):
+def _digest(file: BinaryIO) -> tuple[int, str]:
+    """Number of bytes from here to the end of a file, and their SHA-256."""
+    digest, size = hashlib.sha256(), 0
+    while block := file.read(1 << 20):
         digest.update(block)
-    return digest
+        size += len(block)
+    return size, digest.hexdigest()
 
 
 def _write_half(file: h5py.File, gathers: np.ndarray) -> None:

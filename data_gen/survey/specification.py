@@ -16,6 +16,8 @@ from data_gen.errors import DataError, SettingError
 
 FORMAT = 1
 MODELS_PER_SHARD = 16
+MOST_MODELS = 10**8
+"""More would take the files of a petabyte, and nobody asks for them but by mistake."""
 DTYPES = ("float32", "float16")
 
 
@@ -46,8 +48,10 @@ class SurveySpecification:
     velocity_files: tuple[VelocityFile, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.models < 1:
-            raise SettingError(f"a survey needs at least one model, not {self.models}")
+        if not 1 <= self.models <= MOST_MODELS:
+            raise SettingError(f"a survey has at least one model and at most {MOST_MODELS:,}, not {self.models}")
+        if self.seed < 0:
+            raise SettingError(f"a seed is not negative, as {self.seed} is")
         if not 0 <= self.train_models <= self.models:
             raise SettingError(f"{self.train_models} of {self.models} models cannot be for training")
         if self.dtype not in DTYPES:

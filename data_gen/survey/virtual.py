@@ -35,10 +35,8 @@ ATTRIBUTES = {
 
 def write_virtual(folder: Path, specification: SurveySpecification) -> None:
     """Write `survey.h5` over a survey's shards; raises MachineError where it cannot be written."""
-    with (
-        whole_file(folder / "survey.h5") as temporary,
-        h5py.File(temporary, "w", libver="v110") as file,
-    ):
+    with whole_file(folder / "survey.h5") as temporary, h5py.File(temporary, "w", libver="v110") as file:
+        file.attrs["needs"] = "the folder `shards` beside this file: it holds no gathers itself"
         _write_coordinates(file, specification)
         for name in _names(folder):
             _write_variable(file, name, folder, specification)
@@ -77,7 +75,8 @@ def _write_variable(file: h5py.File, name: str, folder: Path, specification: Sur
         models = specification.shard_models(shard_index)
         relative = shard_path(folder, shard_index).relative_to(folder)
         layout[models.start : models.stop] = h5py.VirtualSource(str(relative), name, (len(models), *shape))
-    variable = file.create_virtual_dataset(name, layout)
+    missing = np.nan if dtype.kind == "f" else None  # what is read where a shard is not found: no number
+    variable = file.create_virtual_dataset(name, layout, fillvalue=missing)
     for axis, dimension in enumerate(DIMENSIONS[name]):
         variable.dims[axis].attach_scale(file[dimension])
     variable.attrs.update(ATTRIBUTES[name])

@@ -23,6 +23,9 @@ from data_gen.errors import DataError, SettingError, TomoError
 from data_gen.survey.specification import VelocityFile
 from data_gen.velocity.public_models import PUBLIC_MODELS
 
+MOST_CELLS = 10**8
+"""Of one model at the survey's spacing, in memory of every worker: 400 MB."""
+
 
 def register(path: Path, spacing: float | None) -> VelocityFile:
     """A file's entry in the specification; raises TomoError where it cannot be used.
@@ -80,6 +83,11 @@ class VelocityWindows:
                 raise DataError(
                     f"{path} covers {height} x {width} cells of {acquisition.grid.spacing:g} m, "
                     f"the survey needs {rows} x {columns}"
+                )
+            if height * width > MOST_CELLS:
+                raise SettingError(
+                    f"{path} would be {height} x {width} cells of {acquisition.grid.spacing:g} m, more than fit into "
+                    f"memory: is its spacing really {file.spacing:g} m?"
                 )
             if not np.isfinite(volume).all() or volume.min() <= 0:
                 raise DataError(f"{path} holds velocities that are not finite and positive")

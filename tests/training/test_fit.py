@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
-import h5py
 import keras
 import numpy as np
 import pytest
 from conftest import flat
 
 from data_gen.acquisition import Acquisition
-from data_gen.errors import DataError, SettingError
+from data_gen.errors import DataError, MachineError, SettingError
+from data_gen.files import locked
 from data_gen.grid import Grid
 from data_gen.production.generate import generate_survey
 from data_gen.survey.reader import Survey
@@ -52,6 +53,13 @@ def survey(tmp_path_factory):
     acquisition = Acquisition(Grid(32, 32, 15.0), sources=3, receivers=32, samples=60, sample_interval=0.008)
     generate_survey(SurveySpecification(acquisition, models=48, train_models=32), folder, workers=2)
     return Survey.open(folder)
+
+
+@pytest.fixture(scope="module")
+def trained(survey, tmp_path_factory):
+    run = begin_run(tmp_path_factory.mktemp("trained") / "run", Settings("adam", "cnn-demo", 1, 8), survey)
+    train(run, survey)
+    return run
 
 
 def weights(network):
@@ -114,7 +122,7 @@ def test_a_killed_run_ends_as_if_never_killed(survey, tmp_path):
     script.write_text(TRAIN)
     command = [sys.executable, script, survey.folder]
     subprocess.run([*command, tmp_path / "whole"], check=True, capture_output=True)
-    checkpoint = tmp_path / "killed" / "checkpoint.weights.h5"
+    checkpoint = tmp_path / "killed" / "checkpoint.npz"
     process = subprocess.Popen([*command, tmp_path / "killed"], start_new_session=True, stderr=subprocess.DEVNULL)
     while not checkpoint.exists():
         assert process.poll() is None
@@ -160,14 +168,105 @@ def test_another_geometry_is_refused(survey, tmp_path):
         run.check_geometry(Survey.open(tmp_path / "other"))
 
 
-def test_a_checkpoint_of_another_version_is_refused(survey, tmp_path):
+def test_a_checkpoint_of_another_version_or_damaged_is_one_line(survey, tmp_path):
     run = begin_run(tmp_path / "run", Settings("sqgn", "cnn-demo", 1, 8), survey)
-    train(run, survey)
-    with h5py.File(run.checkpoint_file, "a") as file:
-        del file["optimizer/vars/0"]
+    train(run, survey, keep_checkpoint=True)
     run.model_file.unlink()
+    whole = run.checkpoint_file.read_bytes()
+    with np.load(run.checkpoint_file) as stored:
+        kept = {name: stored[name] for name in stored if name != "optimizer/0000"}
+    np.savez(run.checkpoint_file, **kept)
     with pytest.raises(DataError, match="another version"):
         train(run, survey)
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 255
+    for damage in (whole[: len(whole) // 2], b"", bytes(flipped)):
+        run.checkpoint_file.write_bytes(damage)
+        with pytest.raises(DataError, match="damaged: delete it"):
+            train(run, survey)
+    run.checkpoint_file.unlink()
+    train(run, survey)
+    assert not run.checkpoint_file.exists()
+
+
+class Stop(keras.callbacks.Callback):
+    """Ctrl-C in the middle of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.stop = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.epoch == self.stop and batch == 1:
+            raise KeyboardInterrupt
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_a_run_that_was_stopped_in_any_epoch_goes_on(survey, tmp_path, epoch):
+    settings = Settings("adam", "cnn-demo", 2, 8, validation=0.25, average=0.5)
+    whole = train(begin_run(tmp_path / "whole", settings, survey), survey)
+    run = begin_run(tmp_path / "stopped", settings, survey)
+    with pytest.raises(KeyboardInterrupt):
+        train(run, survey, [Stop(epoch)])
+    for _ in range(2):  # typed again, and once more when it is finished
+        resumed = train(begin_run(tmp_path / "stopped", settings, survey), survey, keep_checkpoint=True)
+    np.testing.assert_array_equal(flat(resumed.trainable_variables), flat(whole.trainable_variables))
+    assert len(run.history()["loss"]) == 2
+
+
+def test_one_training_at_a_time_writes_into_a_run(survey, tmp_path):
+    run = begin_run(tmp_path / "run", Settings("adam", "cnn-demo", 1, 8), survey)
+    with locked(run.folder, "tomo train"), pytest.raises(MachineError, match="another tomo train is writing to"):
+        train(run, survey)
+
+
+def read_all(folder):
+    run = open_run(folder)
+    load_network(run.model_file)
+    run.history()
+    run.trained_on()
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.keras", "history.csv", "trained_on.json"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"\x00\xff", b"[1, 2"])
+def test_damaged_files_of_a_run_are_one_line_with_their_name(survey, trained, name, content):
+    path = trained.folder / name
+    whole = path.read_bytes()
+    path.write_bytes(content)
+    try:
+        with pytest.raises(DataError, match=name):
+            read_all(trained.folder)
+    finally:
+        path.write_bytes(whole)
+
+
+def test_a_run_of_a_survey_that_was_made_anew_or_is_gone_says_so(survey, tmp_path):
+    grid = survey.acquisition
+    for seed, told in ((1, "made anew"), (None, "is gone")):
+        folder = tmp_path / f"{seed}"
+        generate_survey(SurveySpecification(grid, models=16, train_models=16), folder, workers=1)
+        run = begin_run(tmp_path / f"run-{seed}", Settings("adam", "cnn-demo", 1, 8), Survey.open(folder))
+        assert run.find_survey().identity() == Survey.open(folder).identity()
+        shutil.rmtree(folder)
+        if seed is not None:
+            generate_survey(SurveySpecification(grid, models=16, train_models=16, seed=seed), folder, workers=1)
+            with pytest.raises(DataError, match="another run"):
+                begin_run(run.folder, run.settings, Survey.open(folder))
+        with pytest.raises(DataError, match=told):
+            run.find_survey()
+
+
+def test_a_run_and_its_survey_may_be_moved_together(survey, tmp_path):
+    shutil.copytree(survey.folder, tmp_path / "here" / "survey")
+    moved = Survey.open(tmp_path / "here" / "survey")
+    run = begin_run(tmp_path / "here" / "run", Settings("adam", "cnn-demo", 1, 8), moved)
+    train(run, moved)
+    (tmp_path / "here").rename(tmp_path / "there")
+    found = open_run(tmp_path / "there" / "run").find_survey()
+    assert found.folder == tmp_path / "there" / "survey"
 
 
 def test_peak_memory_is_that_of_a_process_of_its_own(survey, tmp_path):
