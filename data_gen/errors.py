@@ -17,3 +17,8 @@ class DataError(TomoError, ValueError):
 
 class MachineError(TomoError, RuntimeError):
     """What the machine lacks or lost: a compiler, a package, room on the disk, a worker, a cluster."""
+
+
+def extra(name: str) -> str:
+    """How to install an extra; `tomo` on PyPI is another project."""
+    return f"pip install -e '.[{name}]' in the folder of tomo's sources"

@@ -32,6 +32,11 @@ def describe_machine(packages: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether the processor has instructions for products of bfloat16, without which they are slower than float32."""
+    return bool({"avx512_bf16", "amx_bf16"} & set(_of_processor("flags").split()))
+
+
 def _processor() -> str:
     information = Path("/proc/cpuinfo")
     lines = information.read_text().splitlines() if information.exists() else []

@@ -62,11 +62,12 @@ def cnn(
     conditioning: Conditioning,
     model: Callable[..., keras.Model] = keras.Model,
     seed: int = 0,
+    dtype: str = "float32",
 ) -> keras.Model:
     """The network from gathers (batch, source, receiver, time) to velocity (batch, depth, x) [m/s].
 
-    `model(inputs, outputs)` makes the Keras model, initial weights follow from the seed. Convolutions are "same",
-    poolings "valid".
+    `model(inputs, outputs)` makes the Keras model, initial weights follow from the seed; `dtype` is the Keras policy of
+    its layers. Convolutions are "same", poolings "valid".
     """
     initial = (keras.initializers.GlorotUniform(seed=1000 * seed + layer) for layer in range(len(convolutions) + 1))
     mean_velocity = conditioning.mean_velocity / KILOMETRE
@@ -74,10 +75,10 @@ def cnn(
     h = keras.layers.Reshape((*conditioning.input_shape, 1))(conditioning.normalization()(inputs))
     for convolution in convolutions:
         h = keras.layers.Conv3D(
-            convolution.filters, convolution.kernel, padding="same", kernel_initializer=next(initial)
+            convolution.filters, convolution.kernel, padding="same", kernel_initializer=next(initial), dtype=dtype
         )(h)
-        h = keras.layers.ReLU()(keras.layers.MaxPool3D(convolution.pool)(h))
-    dense = keras.layers.Dense(mean_velocity.size, kernel_initializer=next(initial), name="image")
+        h = keras.layers.ReLU(dtype=dtype)(keras.layers.MaxPool3D(convolution.pool, dtype=dtype)(h))
+    dense = keras.layers.Dense(mean_velocity.size, kernel_initializer=next(initial), dtype=dtype, name="image")
     h = keras.layers.ReLU()(dense(keras.layers.Flatten()(h)))
     h = keras.layers.Reshape(mean_velocity.shape)(h)
     outputs = keras.layers.Rescaling(KILOMETRE, dtype="float32", name="velocity")(h)

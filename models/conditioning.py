@@ -12,8 +12,8 @@ import numpy as np
 class Conditioning:
     """Statistics of the training set.
 
-    `input_mean` and `input_deviation` have the shape of one input, or one that is broadcast to the `input_shape`;
-    `mean_velocity` is (depth, x) in m/s.
+    `input_mean` has the shape of one input, or 1 along axes that it does not depend on; `input_deviation` is broadcast
+    to that; `mean_velocity` is (depth, x) in m/s.
     """
 
     input_shape: tuple[int, ...]
@@ -23,10 +23,13 @@ class Conditioning:
 
     def normalization(self) -> keras.layers.Layer:
         """The layer that subtracts the mean from inputs (batch, *input_shape) and divides by the deviation."""
-        layer = keras.layers.Normalization(axis=tuple(range(1, len(self.input_shape) + 1)), name="normalization")
+        axes = tuple(axis for axis, points in enumerate(self.input_mean.shape, 1) if points > 1)
+        layer = keras.layers.Normalization(axis=axes, dtype="float32", name="normalization")
         layer.build((None, *self.input_shape))
-        layer.adapt_mean.assign(np.broadcast_to(self.input_mean, self.input_shape))
-        layer.adapt_variance.assign(np.broadcast_to(self.input_deviation**2, self.input_shape))
+        shape = layer.adapt_mean.shape
+        layer.adapt_mean.assign(np.reshape(self.input_mean, shape))
+        variance = np.broadcast_to(self.input_deviation**2, self.input_mean.shape)
+        layer.adapt_variance.assign(np.reshape(variance, shape))
         layer.finalize_state()
         return layer
 

@@ -17,7 +17,7 @@ def info(
     verify: Annotated[bool, typer.Option("--verify", help="Read every byte and compare checksums.")] = False,
 ) -> None:
     """Show how a survey was made: models, acquisition, scheme, points per wavelength, stability, versions."""
-    from data_gen.survey.shards import is_whole
+    from data_gen.survey.checked import is_whole
 
     specification, record = read_specification(survey), read_record(survey)
     whole = [shard for shard in range(specification.shards) if is_whole(shard_path(survey, shard))]

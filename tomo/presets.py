@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 
 from data_gen.acquisition import Acquisition
@@ -11,37 +11,56 @@ from data_gen.grid import Grid
 
 
 @dataclass(frozen=True)
-class Preset:
-    """A survey's size and acquisition, and the training that goes with it.
+class Recipe:
+    """How a network is trained unless one says otherwise; the fields are those of `training.settings.Settings`."""
 
-    `models` velocity models are made; the first `train_models` are for training, the rest for testing.
-    `micro_batch` models at a time pass through the network; None for the whole mini-batch. `cnn` names the paper's
-    network in the size for these gathers.
+    epochs: int
+    batch_size: int
+    micro_batch: int | None = None
+    schedule: str = "constant"
+    average: float = 0.0
+    loss: str = "squared"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A survey's size and acquisition, and the trainings that go with it.
+
+    `models` velocity models are made; the first `train_models` are for training, the rest for testing. `imaging` is the
+    recipe of networks that read panels; `cnn` names the paper's network in the size for these gathers, whose recipe is
+    `cnn_recipe`.
     """
 
     acquisition: Acquisition
     models: int
     train_models: int
-    batch_size: int
-    epochs: int
+    imaging: Recipe
     cnn: str
-    micro_batch: int | None = None
+    cnn_recipe: Recipe
 
 
 _GRID = Grid(100, 100, 15.0)
 
+_IMAGING = Recipe(epochs=60, batch_size=16, schedule="cosine", average=0.995, loss="pseudo-huber")
+
 PRESETS = {
     "demo": Preset(
         Acquisition(Grid(48, 48, 15.0), sources=5, receivers=48, samples=100, sample_interval=0.008),
-        models=256, train_models=208, batch_size=26, epochs=16, cnn="cnn-demo",
+        models=256, train_models=208,
+        imaging=replace(_IMAGING, epochs=40),
+        cnn="cnn-demo", cnn_recipe=Recipe(epochs=16, batch_size=26),
     ),
     "laptop": Preset(
         Acquisition(_GRID, sources=8, receivers=64, samples=150, sample_interval=0.016),
-        models=960, train_models=800, batch_size=50, epochs=60, cnn="cnn-laptop",
+        models=960, train_models=800,
+        imaging=_IMAGING,
+        cnn="cnn-laptop", cnn_recipe=Recipe(epochs=60, batch_size=50),
     ),
     "paper": Preset(
         Acquisition(_GRID, sources=31, receivers=256, samples=300, sample_interval=0.008),
-        models=960, train_models=800, batch_size=100, epochs=200, cnn="cnn-paper", micro_batch=4,
+        models=960, train_models=800,
+        imaging=_IMAGING,
+        cnn="cnn-paper", cnn_recipe=Recipe(epochs=200, batch_size=100, micro_batch=4),
     ),
 }  # fmt: skip
 

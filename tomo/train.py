@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from data_gen.errors import SettingError
-from tomo.console import bar, duration, remark
+from tomo.console import bar, duration, progress, remark
 from tomo.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
@@ -22,17 +22,25 @@ WHOLE = "whole"
 def train(
     survey: Annotated[Path, typer.Argument(help="Folder of the survey.")],
     output: Annotated[Path, typer.Option(help="Folder of the run; the same command continues an unfinished one.")],
-    optimizer: Annotated[str, typer.Option(help="adam, sqgn, or sqgn-reference (the paper's settings).")] = "sqgn",
+    optimizer: Annotated[
+        str, typer.Option(help="adam, adamw, sqgn, or sqgn-reference (the paper's settings).")
+    ] = "adamw",
     network: Annotated[
-        str | None, typer.Option(help="cnn-demo, cnn-laptop or cnn-paper; else the one made for gathers of this size.")
-    ] = None,
+        str,
+        typer.Option(
+            help="unet or unet-large, which read migrated panels; cnn, the paper's in the size for these gathers, or "
+            "cnn-demo, cnn-laptop, cnn-paper."
+        ),
+    ] = "unet",
     epochs: Annotated[int | None, typer.Option(help="Passes over the training models.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Models per mini-batch.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Else the optimizer's own default.")] = None,
-    schedule: Annotated[str, typer.Option(help="Of the learning rate: constant, or cosine (down to 0).")] = "constant",
+    schedule: Annotated[str | None, typer.Option(help="Of the learning rate: constant, or cosine (down to 0).")] = None,
+    loss: Annotated[str | None, typer.Option(help="squared (the paper's), or pseudo-huber.")] = None,
     average: Annotated[
-        float, typer.Option(help="Of the weights' moving average, the share kept at an iteration; 0: no average.")
-    ] = 0.0,
+        float | None,
+        typer.Option(help="Of the weights' moving average, the share kept at an iteration; 0: no average."),
+    ] = None,
     validation: Annotated[
         float, typer.Option(help="Share of the training models held back, to choose the best weights by.")
     ] = 0.1,
@@ -42,32 +50,50 @@ def train(
     ] = None,
     augment: Annotated[
         str,
-        typer.Option(help="none; mirror (left and right, at random); all: mirror, noise, dead traces, scaled sources."),
+        typer.Option(
+            help="none; mirror (left and right, at random); all, of gathers: mirror, noise, dead traces, scaled sources."
+        ),
     ] = "mirror",
+    precision: Annotated[
+        str | None, typer.Option(help="Of the arithmetic: float32, or bfloat16, the default where processors have it.")
+    ] = None,
+    keep_checkpoint: Annotated[
+        bool, typer.Option("--keep-checkpoint", help="Keep the optimizer's state when the training is done.")
+    ] = False,
 ) -> None:
     """Train a network on a survey, with Adam or SQGN."""
     load_tensorflow()
+    from data_gen.machine import multiplies_bfloat16
     from data_gen.survey.reader import Survey
+    from models.registry import GATHERS, NETWORKS
     from tomo.presets import preset_for
     from training.fit import check_survey
     from training.fit import train as train_run
+    from training.panels import samples_of
     from training.runs import begin_run
-    from training.settings import Settings
+    from training.settings import Settings, choose
 
     opened = Survey.open(survey)
     preset = preset_for(opened.acquisition)
+    network = preset.cnn if network == "cnn" else network
+    choose("network", network, NETWORKS)
+    reads_gathers = NETWORKS[network].reads == GATHERS
+    recipe = preset.cnn_recipe if reads_gathers else preset.imaging
+    faster = "bfloat16" if multiplies_bfloat16() and not reads_gathers else "float32"
     settings = Settings(
         optimizer=optimizer,
-        network=preset.cnn if network is None else network,
-        epochs=preset.epochs if epochs is None else epochs,
-        batch_size=preset.batch_size if batch_size is None else batch_size,
+        network=network,
+        epochs=recipe.epochs if epochs is None else epochs,
+        batch_size=recipe.batch_size if batch_size is None else batch_size,
         learning_rate=learning_rate,
-        schedule=schedule,
+        schedule=recipe.schedule if schedule is None else schedule,
         seed=seed,
-        micro_batch=preset.micro_batch if micro_batch is None else _models_per_pass(micro_batch),
+        micro_batch=recipe.micro_batch if micro_batch is None else _models_per_pass(micro_batch),
         augment=augment,
         validation=validation,
-        average=average,
+        average=recipe.average if average is None else average,
+        loss=recipe.loss if loss is None else loss,
+        precision=faster if precision is None else precision,
     )
     check_survey(settings, opened)
     run = begin_run(output, settings, opened)
@@ -76,8 +102,10 @@ def train(
         return
     opened.verify()
     try:
+        with progress("migrating", len(opened), "models") as advance:
+            samples = samples_of(network, opened, progress=advance)
         with bar(f"training {output.name}", settings.epochs, "epochs") as advance:
-            train_run(run, opened, [_told(advance, settings.epochs)])
+            train_run(run, opened, [_told(advance, settings.epochs)], samples, keep_checkpoint)
     except KeyboardInterrupt:
         remark(f"stopped; the same command continues {output}")
         raise typer.Exit(130) from None

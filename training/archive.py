@@ -2,9 +2,9 @@
 
     network = keras.saving.load_model("model.keras")
 
-The archive is a ZIP file. Keras passes over the three members that are added here: `tomo/settings.json`,
+The archive is a ZIP file. Keras passes over the members that are added here: `tomo/settings.json`,
 `tomo/acquisition.json` (grid, geometry, wavelet, velocity limits) and `tomo/mean_velocity.npy`, the mean model of the
-training set.
+training set; of a network that reads panels a fourth one, `tomo/panels.json`, says what they are made of.
 """
 
 from __future__ import annotations
@@ -22,16 +22,18 @@ import numpy as np
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
 from data_gen.files import whole_file
+from data_gen.migration.panels import PanelDefinition
 from training.settings import Settings
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a network was trained with: settings, acquisition, and the mean model (depth, x) [m/s]."""
+    """What a network was trained with; `mean_velocity` (depth, x) [m/s], `panels` of a network that reads them."""
 
     settings: Settings
     acquisition: Acquisition
     mean_velocity: np.ndarray
+    panels: PanelDefinition | None = None
 
 
 def save_network(network: keras.Model, card: Card, path: Path) -> None:
@@ -44,16 +46,22 @@ def save_network(network: keras.Model, card: Card, path: Path) -> None:
             archive.writestr("tomo/settings.json", json.dumps(dataclasses.asdict(card.settings), indent=1))
             archive.writestr("tomo/acquisition.json", json.dumps(card.acquisition.to_json(), indent=1))
             archive.writestr("tomo/mean_velocity.npy", mean.getvalue())
+            if card.panels is not None:
+                archive.writestr("tomo/panels.json", json.dumps(card.panels.to_json()))
 
 
 def read_card(path: Path) -> Card:
     """What belongs to the network of an archive; raises DataError where it is damaged or no such archive."""
     try:
         with zipfile.ZipFile(path) as archive:
+            panels = None
+            if "tomo/panels.json" in archive.namelist():
+                panels = PanelDefinition.from_json(json.loads(archive.read("tomo/panels.json")))
             return Card(
                 Settings(**json.loads(archive.read("tomo/settings.json"))),
                 Acquisition.from_json(json.loads(archive.read("tomo/acquisition.json"))),
                 np.load(io.BytesIO(archive.read("tomo/mean_velocity.npy")), allow_pickle=False),
+                panels,
             )
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} cannot be read as a network of tomo: {_first_line(error)}") from None

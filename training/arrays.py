@@ -23,7 +23,7 @@ def train(
     output: str | Path,
     *,
     optimizer: str = "sqgn",
-    network: str = "cnn-demo",
+    network: str = "unet",
     epochs: int = 60,
     batch_size: int = 32,
     **settings: Any,

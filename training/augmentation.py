@@ -12,6 +12,7 @@ x).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -23,7 +24,7 @@ class Augmentation:
 
     `mirror`: probability of mirroring. `source_db`: greatest gain or loss of a source [dB].
     `noise_db`: least and greatest signal-to-noise ratio [dB], None for no noise; `noise_band` [Hz].
-    `dead`: greatest share of dead traces.
+    `dead`: greatest share of dead traces. `of_gathers`: whether inputs are gathers, else panels.
     """
 
     mirror: float = 0.5
@@ -31,6 +32,7 @@ class Augmentation:
     noise_db: tuple[float, float] | None = (10.0, 40.0)
     noise_band: tuple[float, float] = (2.0, 30.0)
     dead: float = 0.05
+    of_gathers: bool = True
 
 
 AUGMENTATIONS = {
@@ -40,31 +42,43 @@ AUGMENTATIONS = {
 }
 
 
+OF_ANY_INPUT = ("none", "mirror")
+"""The augmentations that are not of gathers alone."""
+
+
 def augment(
-    gathers: tf.Tensor, velocity: tf.Tensor, seed: tf.Tensor, settings: Augmentation, sample_interval: float
+    inputs: tf.Tensor, velocity: tf.Tensor, seed: tf.Tensor, settings: Augmentation, sample_interval: float
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Augment a batch by all four, noise before the traces die; `sample_interval` of the gathers [s]."""
+    """Augment a batch by all four, noise before the traces die; `sample_interval` of the gathers [s].
+
+    Inputs are gathers (batch, source, receiver, time), or, where mirroring is all that is asked for, panels (batch,
+    depth, x, channel).
+    """
     seeds = tf.unstack(tf.random.split(seed, 6), num=6)
-    batch = tf.shape(gathers)[:1]
-    gathers, velocity = mirror(gathers, velocity, seeds[0], settings.mirror)
-    gathers = scale_sources(gathers, seeds[1], settings.source_db)
+    batch = tf.shape(inputs)[:1]
+    across = [1, 2] if settings.of_gathers else [2]
+    inputs, velocity = mirror(inputs, velocity, seeds[0], settings.mirror, across)
+    if settings.source_db:
+        inputs = scale_sources(inputs, seeds[1], settings.source_db)
     if settings.noise_db is not None:
         level = tf.random.stateless_uniform(batch, seeds[2], *settings.noise_db)
-        gathers = add_noise(gathers, seeds[3], level, settings.noise_band, sample_interval)
-    share = tf.random.stateless_uniform(batch, seeds[4], 0.0, settings.dead)
-    return kill_traces(gathers, seeds[5], share), velocity
+        inputs = add_noise(inputs, seeds[3], level, settings.noise_band, sample_interval)
+    if settings.dead:
+        share = tf.random.stateless_uniform(batch, seeds[4], 0.0, settings.dead)
+        inputs = kill_traces(inputs, seeds[5], share)
+    return inputs, velocity
 
 
 def mirror(
-    gathers: tf.Tensor, velocity: tf.Tensor, seed: tf.Tensor, probability: float = 0.5
+    inputs: tf.Tensor, velocity: tf.Tensor, seed: tf.Tensor, probability: float = 0.5, across: Sequence[int] = (1, 2)
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Turn samples left to right with this probability: the model's x, source and receiver axes together.
+    """Turn samples left to right with this probability: the model's x together with the inputs' axes `across`.
 
-    Holds for sources and receivers that stand symmetrically about the middle of the model, as every
-    survey's do.
+    Of gathers these are sources and receivers, which must stand symmetrically about the middle of the model; of panels
+    it is x, whatever the line.
     """
-    chosen = tf.random.stateless_uniform(tf.shape(gathers)[:1], seed) < probability
-    turned = tf.where(chosen[:, None, None, None], tf.reverse(gathers, [1, 2]), gathers)
+    chosen = tf.random.stateless_uniform(tf.shape(inputs)[:1], seed) < probability
+    turned = tf.where(chosen[:, None, None, None], tf.reverse(inputs, across), inputs)
     return turned, tf.where(chosen[:, None, None], tf.reverse(velocity, [2]), velocity)
 
 

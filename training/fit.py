@@ -14,12 +14,13 @@ from models.registry import NETWORKS
 from training.archive import Card, save_network
 from training.augmentation import AUGMENTATIONS
 from training.callbacks import Average, Checkpoint, Scores, assign
-from training.loss import SquaredError
+from training.loss import LOSSES
 from training.optimizers import make_optimizer
+from training.panels import samples_of
 from training.pipeline import training_partition
 from training.runs import Run, split
-from training.samples import Samples, samples_for
-from training.settings import Settings
+from training.samples import PanelSamples, Samples
+from training.settings import PRECISIONS, Settings
 from training.sqgn import SecondOrderModel
 
 
@@ -39,12 +40,20 @@ def make_model(
     settings: Settings, samples: Samples, indices: np.ndarray, optimizer: keras.optimizers.Optimizer | None = None
 ) -> SecondOrderModel:
     """The network for these samples, compiled with the given optimizer or the one that the settings name."""
-    model = NETWORKS[settings.network].build(samples.conditioning(indices), SecondOrderModel, settings.seed)
+    policy = PRECISIONS[settings.precision]
+    model = NETWORKS[settings.network].build(samples.conditioning(indices), SecondOrderModel, settings.seed, policy)
     model.micro_batch = settings.micro_batch
     iterations = settings.epochs * -(-len(indices) // settings.batch_size)
     optimizer = optimizer or make_optimizer(settings.optimizer, settings.learning_rate, settings.schedule, iterations)
-    model.compile(optimizer=optimizer, loss=SquaredError(), jit_compile=False)
+    model.compile(optimizer=optimizer, loss=LOSSES[settings.loss](), jit_compile=False)
     return model
+
+
+def _in_single_precision(model: keras.Model, settings: Settings, samples: Samples, indices: np.ndarray) -> keras.Model:
+    """The trained network as a plain Keras model, in float32: it runs anywhere."""
+    final = NETWORKS[settings.network].build(samples.conditioning(indices), keras.Model, settings.seed, "float32")
+    final.set_weights(model.get_weights())
+    return final
 
 
 def mean_model(survey: Survey) -> np.ndarray:
@@ -56,14 +65,15 @@ def train(
     run: Run,
     survey: Survey,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    verbose: int = 0,
+    samples: Samples | None = None,
     keep_checkpoint: bool = False,
 ) -> keras.Model:
     """Train a run to its last epoch, from its checkpoint if it has one; returns the final model, also on disk.
 
     The weights after a kill and a second call are those of an uninterrupted training, to the bit. With models held
     back for validation the final weights are those of the best epoch, else of the last. The checkpoint, with the
-    optimizer's state, is removed at the end unless it is to be kept.
+    optimizer's state, is removed at the end unless it is to be kept. `samples` are those of the survey, if they have
+    been made already.
     Raises SettingError as `check_survey`, MachineError where another process trains the run or a file cannot be
     written, DataError for a damaged checkpoint.
     """
@@ -71,7 +81,7 @@ def train(
     check_survey(settings, survey)
     with locked(run.folder, "tomo train"):
         keras.utils.set_random_seed(settings.seed)
-        samples = samples_for(settings.network, survey)
+        samples = samples or samples_of(settings.network, survey)
         learn, validation = split(survey, settings.validation)
         model = make_model(settings, samples, learn)
         augmentation = AUGMENTATIONS[settings.augment]
@@ -85,7 +95,7 @@ def train(
                 epochs=settings.epochs,
                 shuffle=False,
                 initial_epoch=checkpoint.epoch,
-                verbose=verbose,
+                verbose=0,
                 callbacks=[
                     Scores(samples, validation, average),
                     average,
@@ -95,8 +105,9 @@ def train(
                 ],
             )
         assign(model, average.weights if average.best is None else average.best)
-        final = keras.Model(model.inputs, model.outputs, name=settings.network.replace("-", "_"))
-        save_network(final, Card(settings, run.acquisition, mean_model(survey)), run.model_file)
+        final = _in_single_precision(model, settings, samples, learn)
+        definition = samples.definition if isinstance(samples, PanelSamples) else None
+        save_network(final, Card(settings, run.acquisition, mean_model(survey), definition), run.model_file)
         if not keep_checkpoint:
             run.checkpoint_file.unlink(missing_ok=True)
         return final

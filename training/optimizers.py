@@ -14,6 +14,17 @@ ADAM_RATE = 3e-3
 """Adam's learning rate for the paper's network: the best of 3e-4, 1e-3 and 3e-3 on the `demo` and `laptop` surveys."""
 
 
+ADAMW_RATE = 2e-3
+"""AdamW's first learning rate for the imaging network, which a cosine takes down; see docs/experiments.md."""
+
+
+def _adamw(rate: Any) -> keras.optimizers.Optimizer:
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019), of kernels alone."""
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=0.01, beta_2=0.99)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return optimizer
+
+
 @dataclass(frozen=True)
 class Named:
     """An optimizer `make(learning_rate)` and its own rate; a rate may be a Keras schedule."""
@@ -24,13 +35,25 @@ class Named:
 
 OPTIMIZERS = {
     "adam": Named(keras.optimizers.Adam, ADAM_RATE),
+    "adamw": Named(_adamw, ADAMW_RATE),
     "sqgn": Named(SQGN, 0.1),
     "sqgn-reference": Named(lambda rate: SQGN.reference(learning_rate=rate), 0.1),
 }
 
+WARM_UP = 0.03
+"""The share of the iterations in which a cosine schedule first rises from zero."""
+
+
+def _cosine(rate: float, iterations: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    rise = max(1, round(WARM_UP * iterations))
+    return keras.optimizers.schedules.CosineDecay(
+        rate / rise, max(1, iterations - rise), warmup_target=rate, warmup_steps=rise
+    )
+
+
 SCHEDULES: dict[str, Callable[[float, int], Any]] = {
     "constant": lambda rate, iterations: rate,
-    "cosine": lambda rate, iterations: keras.optimizers.schedules.CosineDecay(rate, iterations),
+    "cosine": lambda rate, iterations: _cosine(rate, iterations),
 }
 """Schedule -> the learning rate, a number or a Keras schedule, from its first value and the number of iterations."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
 
 from training.augmentation import Augmentation, augment
-from training.samples import Samples
+from training.samples import GatherSamples, Samples
 from training.sqgn.partition import Partition, without_autotuning
 
 IN_MEMORY = 1e9
@@ -18,20 +19,26 @@ PREDICTION_BATCH = 8
 """Models that pass through a network together where nothing is learned: enough for any core, few for any memory."""
 
 
-def reader(samples: Samples, indices: np.ndarray) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """A traceable function from positions in `indices` to inputs (batch, ...) and velocity (batch, depth, x)."""
+def reader(samples: Samples, indices: np.ndarray) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """A traceable function from positions in `indices` and views, (batch,), to inputs and velocity.
+
+    They are float32, (batch, *shape) and (batch, depth, x).
+    """
     image = samples.survey.acquisition.grid.shape
-    if 4 * len(indices) * np.prod(samples.shape) < IN_MEMORY:
+    if samples.views == 1 and 4 * len(indices) * np.prod(samples.shape) < IN_MEMORY:
         inputs = tf.constant(samples.inputs(indices))
         velocity = tf.constant(samples.survey.velocity(indices))
-        return lambda positions: (tf.gather(inputs, positions), tf.gather(velocity, positions))
+        return lambda positions, views: (
+            tf.cast(tf.gather(inputs, positions), tf.float32),
+            tf.gather(velocity, positions),
+        )
 
-    def load(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def load(positions: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         models = indices[positions]
-        return samples.inputs(models), samples.survey.velocity(models)
+        return samples.inputs(models, views).astype(np.float32), samples.survey.velocity(models)
 
-    def read(positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        inputs, velocity = tf.numpy_function(load, [positions], (tf.float32, tf.float32))
+    def read(positions: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        inputs, velocity = tf.numpy_function(load, [positions, views], (tf.float32, tf.float32))
         return (
             tf.ensure_shape(inputs, (*positions.shape, *samples.shape)),
             tf.ensure_shape(velocity, (*positions.shape, *image)),
@@ -43,12 +50,17 @@ def reader(samples: Samples, indices: np.ndarray) -> Callable[[tf.Tensor], tuple
 def training_partition(
     samples: Samples, indices: np.ndarray, batch_size: int, seed: int, augmentation: Augmentation | None = None
 ) -> Partition:
-    """The given models as mini-batches of (inputs, velocity), augmented if asked."""
+    """The given models as mini-batches of (inputs, velocity), augmented if asked.
+
+    Half of a mini-batch, at random, are in their first view, the others in any of the rest.
+    """
     read = reader(samples, indices)
+    if augmentation:
+        augmentation = replace(augmentation, of_gathers=isinstance(samples, GatherSamples))
     interval = samples.survey.acquisition.sample_interval
 
     def augmented(positions: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        inputs, velocity = read(positions)
+        inputs, velocity = read(positions, _random_views(samples.views, tf.shape(positions), seed))
         return augment(inputs, velocity, seed, augmentation, interval) if augmentation else (inputs, velocity)
 
     return Partition(augmented, len(indices), batch_size, seed)
@@ -56,5 +68,14 @@ def training_partition(
 
 def in_order(samples: Samples, indices: np.ndarray, batch_size: int = PREDICTION_BATCH) -> tf.data.Dataset:
     """Mini-batches of (inputs, velocity) of the given models, in their order."""
+    read = reader(samples, indices)
     positions = tf.data.Dataset.range(len(indices)).batch(batch_size)
-    return without_autotuning(positions.map(reader(samples, indices)).prefetch(1))
+    return without_autotuning(positions.map(lambda some: read(some, tf.zeros_like(some))).prefetch(1))
+
+
+def _random_views(views: int, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    if views == 1:
+        return tf.zeros(shape, tf.int64)
+    one, other = tf.unstack(tf.random.split(seed, 2), num=2)
+    drawn = tf.random.stateless_uniform(shape, one, 1, views, tf.int64)
+    return tf.where(tf.random.stateless_uniform(shape, other) < 0.5, tf.zeros_like(drawn), drawn)

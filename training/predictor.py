@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import keras
@@ -9,8 +11,12 @@ import numpy as np
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
+from data_gen.migration.panels import PanelMaker
+from data_gen.migration.reference import simulate_profiles
+from data_gen.survey.reader import Survey
 from training.archive import Card, load_network, read_card
-from training.pipeline import PREDICTION_BATCH
+from training.panels import samples_of
+from training.pipeline import PREDICTION_BATCH, in_order
 from training.runs import open_run
 
 
@@ -25,18 +31,52 @@ class Predictor:
         """The acquisition that the network was trained for."""
         return self.card.acquisition
 
-    def predict(self, gathers: np.ndarray) -> np.ndarray:
+    def predict(self, gathers: np.ndarray, acquisition: Acquisition | None = None) -> np.ndarray:
         """Velocity models (model, depth, x) [m/s] of gathers (model, source, receiver, time), or of one survey alone.
 
-        Raises DataError for gathers of another shape than the acquisition's, or with samples that are not finite.
+        A network that reads panels takes gathers of any `acquisition` over its grid, in any unit; others those that
+        they were trained for. Raises DataError for gathers that do not fit, or with samples that are not finite.
         """
+        acquisition = acquisition or self.acquisition
         values = np.asarray(gathers, np.float32)
         values = values[None] if values.ndim == 3 else values
-        if values.shape[1:] != self.acquisition.gather_shape:
-            raise DataError(f"gathers of shape {np.shape(gathers)} are not those of {self.acquisition}")
+        if values.shape[1:] != acquisition.gather_shape:
+            raise DataError(f"gathers of shape {np.shape(gathers)} are not those of {acquisition}")
         if not np.isfinite(values).all():
             raise DataError("gathers hold samples that are not finite")
-        return self.network.predict(values, batch_size=PREDICTION_BATCH, verbose=0)
+        if self.card.panels is not None:
+            maker = self._maker if acquisition == self.acquisition else self._make(acquisition)
+            values = np.stack([maker.panels(each) for each in values])
+        elif acquisition != self.acquisition:
+            raise DataError(f"this network knows gathers of {self.acquisition} alone, not of {acquisition}")
+        return self._velocity(values)
+
+    def predict_models(
+        self, survey: Survey, indices: np.ndarray, progress: Callable[[int], None] = lambda models: None
+    ) -> np.ndarray:
+        """Velocity models (model, depth, x) [m/s] of models of a survey; its panels are made if they are not there.
+
+        `progress` is told of models whose panels are made.
+        """
+        samples = samples_of(self.card.settings.network, survey, self.card.panels, progress=progress)
+        return np.concatenate([self._velocity(inputs.numpy()) for inputs, _ in in_order(samples, indices)])
+
+    def _velocity(self, inputs: np.ndarray) -> np.ndarray:
+        """The network's answer; panels are also given mirrored, and both answers averaged."""
+        answer = self.network.predict(inputs, batch_size=PREDICTION_BATCH, verbose=0)
+        if self.card.panels is None:
+            return answer
+        mirrored = self.network.predict(inputs[:, :, ::-1], batch_size=PREDICTION_BATCH, verbose=0)
+        return (answer + mirrored[..., ::-1]) / 2
+
+    @cached_property
+    def _maker(self) -> PanelMaker:
+        return self._make(self.acquisition)
+
+    def _make(self, acquisition: Acquisition) -> PanelMaker:
+        assert self.card.panels is not None
+        profiles = np.array(self.card.panels.profiles)
+        return PanelMaker(self.card.panels, acquisition, simulate_profiles(profiles, acquisition))
 
 
 def load(run: str | Path) -> Predictor:

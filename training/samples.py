@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
+from data_gen.migration.panels import PanelDefinition
 from data_gen.survey.reader import Survey
 from models.conditioning import Conditioning
-from models.registry import GATHERS, NETWORKS
+
+Read = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""From indices and views (model,) to panels (model, depth, x, channel)."""
+
+BLOCK = 16
+"""Models that are read at a time for their statistics: a shard."""
 
 
 class Samples(Protocol):
     """Inputs and velocity models of a survey's models, by their indices."""
 
     survey: Survey
+    views: int
+    """How many inputs there are of each model; all but the first are for training."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of one input."""
 
-    def inputs(self, indices: np.ndarray) -> np.ndarray:
-        """Inputs of the models, float32 (model, *shape)."""
+    def inputs(self, indices: np.ndarray, views: np.ndarray | None = None) -> np.ndarray:
+        """Inputs of the models (model, *shape), each in the view (model,) asked for, or the first."""
 
     def conditioning(self, indices: np.ndarray) -> Conditioning:
         """Statistics of the models, for a network to be built around."""
@@ -29,6 +38,8 @@ class Samples(Protocol):
 
 class GatherSamples:
     """Raw shot gathers: float32 (model, source, receiver, time)."""
+
+    views = 1
 
     def __init__(self, survey: Survey) -> None:
         self.survey = survey
@@ -38,19 +49,17 @@ class GatherSamples:
         """(source, receiver, time)."""
         return self.survey.acquisition.gather_shape
 
-    def inputs(self, indices: np.ndarray) -> np.ndarray:
-        """GatherSamples of the models, float32 (model, source, receiver, time)."""
+    def inputs(self, indices: np.ndarray, views: np.ndarray | None = None) -> np.ndarray:
+        """Gathers of the models, float32 (model, source, receiver, time)."""
         return self.survey.gathers(indices)
 
-    def conditioning(self, indices: np.ndarray, block: int = 16) -> Conditioning:
+    def conditioning(self, indices: np.ndarray, block: int = BLOCK) -> Conditioning:
         """Mean gather, one deviation around it, and mean velocity model; a few models at a time."""
         count = len(indices)
         mean_gather = np.zeros(self.shape)
-        mean_velocity = np.zeros(self.survey.acquisition.grid.shape)
         blocks = [indices[start : start + block] for start in range(0, count, block)]
         for some in blocks:
             mean_gather += self.survey.gathers(some).sum(axis=0, dtype=np.float64) / count
-            mean_velocity += self.survey.velocity(some).sum(axis=0, dtype=np.float64) / count
         squares = sum(
             np.sum((self.survey.gathers(some) - mean_gather) ** 2, axis=0, dtype=np.float64) for some in blocks
         )
@@ -59,14 +68,46 @@ class GatherSamples:
             self.shape,
             mean_gather.astype(np.float32),
             np.full((1, 1, 1), deviation, np.float32),
-            mean_velocity.astype(np.float32),
+            _mean_velocity(self.survey, indices),
         )
 
 
-KINDS = {GATHERS: GatherSamples}
-"""What a network may read -> where it comes from."""
+class PanelSamples:
+    """Migrated panels: float16 (model, depth, x, channel)."""
+
+    def __init__(self, survey: Survey, definition: PanelDefinition, views: int, read: Read) -> None:
+        self.survey, self.definition, self.views = survey, definition, views
+        self._read = read
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(depth, x, channel)."""
+        return self.definition.shape
+
+    def inputs(self, indices: np.ndarray, views: np.ndarray | None = None) -> np.ndarray:
+        """Panels of the models, float16 (model, depth, x, channel)."""
+        return self._read(np.asarray(indices), np.zeros(len(indices), int) if views is None else views)
+
+    def conditioning(self, indices: np.ndarray, most: int = 1000) -> Conditioning:
+        """Mean and deviation by depth and channel, of `most` models at most, and mean velocity model."""
+        some = indices[:most]
+        sums, squares = (np.zeros((self.shape[0], 1, self.shape[2])) for _ in range(2))
+        for start in range(0, len(some), BLOCK):
+            panels = self.inputs(some[start : start + BLOCK]).astype(np.float64)
+            sums += panels.mean(axis=2, keepdims=True).sum(axis=0) / len(some)
+            squares += np.square(panels).mean(axis=2, keepdims=True).sum(axis=0) / len(some)
+        deviation = np.sqrt(np.maximum(squares - sums**2, 0.0))
+        floor = 1e-3 * deviation.max(axis=0, keepdims=True)  # above all reflections panels hold next to nothing
+        return Conditioning(
+            self.shape,
+            sums.astype(np.float32),
+            np.maximum(deviation, floor).astype(np.float32),
+            _mean_velocity(self.survey, indices),
+        )
 
 
-def samples_for(network: str, survey: Survey) -> Samples:
-    """The samples of a survey for the network of this name."""
-    return KINDS[NETWORKS[network].reads](survey)
+def _mean_velocity(survey: Survey, indices: np.ndarray) -> np.ndarray:
+    mean = np.zeros(survey.acquisition.grid.shape)
+    for start in range(0, len(indices), BLOCK):
+        mean += survey.velocity(indices[start : start + BLOCK]).sum(axis=0, dtype=np.float64) / len(indices)
+    return mean.astype(np.float32)

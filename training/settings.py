@@ -7,9 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from data_gen.errors import SettingError
-from models.registry import NETWORKS
-from training.augmentation import AUGMENTATIONS
+from models.registry import NETWORKS, PANELS
+from training.augmentation import AUGMENTATIONS, OF_ANY_INPUT
+from training.loss import LOSSES
 from training.optimizers import OPTIMIZERS, SCHEDULES
+
+PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+"""Precision -> Keras's name of it."""
 
 
 def choose(kind: str, name: str, among: Iterable[str]) -> None:
@@ -33,6 +37,8 @@ class Settings:
         micro_batch: models that pass through the network at a time, None for the whole mini-batch; the same result.
         augment: a name in `training.augmentation.AUGMENTATIONS`.
         validation: the share of the training models that is held back, to choose weights by; 0 for none.
+        loss: a name in `training.loss.LOSSES`.
+        precision: of the layers' arithmetic in training, one of `PRECISIONS`; weights and loss are float32.
         average: how much of the moving average of the weights is kept at an iteration; 0 for the weights themselves.
     """
 
@@ -47,12 +53,18 @@ class Settings:
     augment: str = "none"
     validation: float = 0.0
     average: float = 0.0
+    loss: str = "squared"
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         choose("optimizer", self.optimizer, OPTIMIZERS)
         choose("network", self.network, NETWORKS)
         choose("schedule", self.schedule, SCHEDULES)
         choose("augmentation", self.augment, AUGMENTATIONS)
+        choose("loss", self.loss, LOSSES)
+        choose("precision", self.precision, PRECISIONS)
+        if NETWORKS[self.network].reads == PANELS and self.augment not in OF_ANY_INPUT:
+            raise SettingError(f"panels are augmented by {' or '.join(OF_ANY_INPUT)}, not {self.augment!r}")
         for name in ("epochs", "batch_size", "learning_rate", "micro_batch"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:

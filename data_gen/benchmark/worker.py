@@ -12,7 +12,7 @@ from typing import Any
 from data_gen.benchmark.ceiling import measure_ceiling
 from data_gen.benchmark.race import processes
 from data_gen.production.generate import generate_survey
-from data_gen.production.worker import ShardMaker
+from data_gen.production.shard_maker import ShardMaker
 from data_gen.simulator.acoustic import Simulator
 from data_gen.survey.specification import SurveySpecification
 

@@ -13,9 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
-from data_gen.errors import MachineError
-from data_gen.production.worker import ShardMaker
-from data_gen.survey.shards import is_whole
+from data_gen.errors import MachineError, extra
+from data_gen.production.shard_maker import ShardMaker
+from data_gen.survey.checked import is_whole
 from data_gen.survey.specification import SurveySpecification, shard_path
 
 _one_at_a_time = Lock()
@@ -38,7 +38,7 @@ def run_cluster(
     try:
         from distributed import Client, KilledWorker, as_completed
     except ImportError:
-        raise MachineError("--scheduler needs Dask: pip install 'tomo[cluster]'") from None
+        raise MachineError(f"--scheduler needs Dask: {extra('cluster')}") from None
     try:
         client = Client(scheduler)
     except (OSError, ValueError) as error:

@@ -17,7 +17,8 @@ from data_gen.errors import DataError, MachineError
 from data_gen.files import TEMPORARY, locked, reason, sweep, write_text
 from data_gen.machine import available_cores
 from data_gen.production.pool import run_pool
-from data_gen.survey.shards import is_whole
+from data_gen.production.shard_maker import SurveyJob
+from data_gen.survey.checked import is_whole
 from data_gen.survey.specification import (
     FORMAT,
     SurveySpecification,
@@ -66,7 +67,7 @@ def generate_survey(
 
             run_cluster(specification, folder, missing, scheduler, progress)
         elif missing:
-            run_pool(specification, folder, missing, workers or available_cores(), progress)
+            run_pool(SurveyJob(specification, folder), missing, workers or available_cores(), progress)
         _sweep(folder, shards)
         write_virtual(folder, specification)
 

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from data_gen.errors import MachineError
-from data_gen.survey.specification import SurveySpecification
+from data_gen.production.worker import Job
 
 DEATHS_PER_SHARD = 3
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -25,25 +25,24 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 
 @dataclass
 class Worker:
-    """A running worker, its end of the socket, the shard it makes, the model and shots of it so far."""
+    """A running worker, its end of the socket, the shard it makes, the model and units of it so far."""
 
     process: subprocess.Popen
     connection: Connection
     shard: int
     model: int
-    shots: int = 0
+    done: int = 0
 
 
 def run_pool(
-    specification: SurveySpecification,
-    folder: Path,
+    job: Job,
     shards: Iterable[int],
     workers: int,
     progress: Callable[[int], None],
 ) -> None:
-    """Make the shards with so many processes; `progress` is told the number of shots just finished.
+    """Make the shards with so many processes; `progress` is told the number of units just done.
 
-    A shard whose worker died is begun again by a new one, and its shots are taken back from the progress.
+    A shard whose worker died is begun again by a new one, and its units are taken back from the progress.
     Raises the TomoError that a worker reports, and MachineError where three have died on one shard. No worker
     outlives the call.
     """
@@ -53,7 +52,7 @@ def run_pool(
     try:
         while waiting or pool:
             while waiting and len(pool) < workers:
-                worker = _start(specification, folder, waiting.pop())
+                worker = _start(job, waiting.pop())
                 pool[worker.connection] = worker
             for connection in wait(list(pool)):
                 worker = pool[connection]  # type: ignore[index]
@@ -62,18 +61,18 @@ def run_pool(
                 except (EOFError, ConnectionError):
                     del pool[worker.connection]
                     _bury(worker, deaths)
-                    progress(-worker.shots)
+                    progress(-worker.done)
                     waiting.append(worker.shard)
                     continue
                 if kind == "error":
                     raise value
                 if kind == "model":
                     worker.model = value
-                elif kind == "shots":
-                    worker.shots += value
+                elif kind == "done":
+                    worker.done += value
                     progress(value)
                 elif waiting:
-                    _assign(worker, specification, waiting.pop())
+                    _assign(worker, job, waiting.pop())
                 else:
                     worker.connection.send(None)
                     del pool[worker.connection]
@@ -84,7 +83,7 @@ def run_pool(
             worker.process.wait()
 
 
-def _start(specification: SurveySpecification, folder: Path, shard: int) -> Worker:
+def _start(job: Job, shard: int) -> Worker:
     ours, theirs = socket.socketpair()
     with theirs:
         process = subprocess.Popen(
@@ -93,10 +92,10 @@ def _start(specification: SurveySpecification, folder: Path, shard: int) -> Work
             env={**os.environ, **ONE_THREAD},
             stdin=subprocess.DEVNULL,
         )
-    worker = Worker(process, Connection(ours.detach()), shard, specification.shard_models(shard).start)
+    worker = Worker(process, Connection(ours.detach()), shard, job.models(shard).start)
     try:
-        worker.connection.send((specification, folder))
-        _assign(worker, specification, shard)
+        worker.connection.send(job)
+        _assign(worker, job, shard)
     except ConnectionError:
         pass  # it died at once: reading from it tells
     return worker
@@ -109,9 +108,9 @@ def _program() -> str:
     return f"import sys; sys.path[:] = {path!r}; from data_gen.production.worker import main; main()"
 
 
-def _assign(worker: Worker, specification: SurveySpecification, shard: int) -> None:
-    worker.shard, worker.shots = shard, 0
-    worker.model = specification.shard_models(shard).start
+def _assign(worker: Worker, job: Job, shard: int) -> None:
+    worker.shard, worker.done = shard, 0
+    worker.model = job.models(shard).start
     worker.connection.send(shard)
 
 

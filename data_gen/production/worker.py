@@ -1,8 +1,8 @@
-"""One worker: a process that builds the simulator once and then makes the shards it is told to make.
+"""One worker: a process that gets a job and then makes the shards of it that it is told to make.
 
-It runs in a fresh interpreter that shares nothing with its parent but one socket. Over it come the specification, the
-folder, and shard numbers until None; back go ("model", index) before each model, ("shots", number) after it,
-("shard", number) when a shard is whole, and ("error", the TomoError) for what no other worker would do better.
+It runs in a fresh interpreter that shares nothing with its parent but one socket. Over it come the job and the numbers
+of shards until None; back go ("model", index) before each model, ("done", units) after it, ("shard", number) when a
+shard is whole, and ("error", a TomoError) for what no other worker would do better.
 """
 
 from __future__ import annotations
@@ -12,52 +12,37 @@ import signal
 import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from pathlib import Path
-
-import numpy as np
+from typing import Protocol
 
 from data_gen.errors import MachineError, TomoError
-from data_gen.survey.shards import ShardContent, write_shard
-from data_gen.survey.specification import SurveySpecification, shard_path
+
+Tell = Callable[[str, int], None]
 
 
-class ShardMaker:
-    """Makes the shards of a survey in a folder; building one compiles the simulator."""
+class Maker(Protocol):
+    """What makes shards, once it is built."""
 
-    def __init__(self, specification: SurveySpecification, folder: Path) -> None:
-        from data_gen.simulator.acoustic import Simulator
-        from data_gen.velocity.earth import EarthModels
+    def make(self, shard: int, tell: Tell) -> None:
+        """Make a shard; tells ("model", index) before each model and ("done", units) after it."""
 
-        self._specification, self._folder = specification, folder
-        self._models = EarthModels(specification)
-        self.simulator = Simulator(specification.acquisition)
 
-    def make(self, shard: int, tell: Callable[[str, int], None]) -> None:
-        """Make a shard; raises DataError for velocities that do not suit, MachineError where it cannot be written."""
-        models, acquisition = self._specification.shard_models(shard), self._specification.acquisition
-        gathers = np.empty((len(models), *acquisition.gather_shape), np.float32)
-        earths = []
-        for row, index in enumerate(models):
-            tell("model", index)
-            earths.append(self._models[index])
-            gathers[row] = self.simulator.gather(earths[-1].velocity)
-            tell("shots", acquisition.sources)
-        content = ShardContent(
-            gathers,
-            np.stack([earth.velocity for earth in earths]).astype(np.float32),
-            np.stack([earth.salt_mask for earth in earths]).astype(bool),
-            [earth.parameters for earth in earths],
-        )
-        write_shard(shard_path(self._folder, shard), content, self._specification.dtype)
+class Job(Protocol):
+    """What workers do; it is sent to them."""
+
+    def models(self, shard: int) -> range:
+        """Indices of the models in a shard."""
+
+    def maker(self) -> Maker:
+        """Build what makes the shards: called in the worker, once."""
 
 
 def work(connection: Connection) -> None:
     """Serve the parent at the other end until it sends None or is gone."""
-    specification, folder = connection.recv()
+    job: Job = connection.recv()
     maker = None
     while (shard := connection.recv()) is not None:
         try:
-            maker = maker or ShardMaker(specification, folder)
+            maker = maker or job.maker()
             maker.make(shard, lambda kind, value: connection.send((kind, value)))
         except TomoError as error:
             connection.send(("error", error))

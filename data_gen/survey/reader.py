@@ -16,7 +16,7 @@ import numpy as np
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
-from data_gen.survey.shards import USER_BLOCK, verify_shard
+from data_gen.survey.checked import stated_checksum, verify
 from data_gen.survey.specification import (
     MODELS_PER_SHARD,
     SurveySpecification,
@@ -89,7 +89,7 @@ class Survey:
     def verify(self, progress: Callable[[int], None] = lambda models: None) -> None:
         """Read every byte; raises DataError where any is not what was written. `progress` is told of models."""
         for shard in range(self.specification.shards):
-            verify_shard(shard_path(self._folder, shard))
+            verify(shard_path(self._folder, shard))
             progress(len(self.specification.shard_models(shard)))
 
     def identity(self) -> str:
@@ -97,7 +97,7 @@ class Survey:
         checksum, 64 hexadecimal digits."""
         digest = hashlib.sha256(json.dumps(self.specification.identity(), sort_keys=True).encode())
         for shard in range(self.specification.shards):
-            digest.update(shard_path(self._folder, shard).open("rb").read(USER_BLOCK))
+            digest.update(stated_checksum(shard_path(self._folder, shard)))
         return digest.hexdigest()
 
     def fingerprint(self, index: int) -> str:

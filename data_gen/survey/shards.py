@@ -1,25 +1,16 @@
-"""One shard of a survey: an HDF5 file of up to 16 models, whole or not there.
-
-It is written under a temporary name, forced to disk and renamed. Its first 512 bytes, HDF5's user block,
-hold the size and the SHA-256 of all that follows, so that a truncated file or a flipped byte shows. Equal
-content gives equal bytes.
-"""
+"""One shard of a survey: an HDF5 file of up to 16 models, whole or not there, with its checksum."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import h5py
 import numpy as np
 
-from data_gen.errors import DataError
-from data_gen.files import hdf5_in_memory, write_bytes
-
-USER_BLOCK = 512
+from data_gen.survey.checked import checked_file
 
 
 @dataclass(frozen=True)
@@ -41,57 +32,20 @@ def write_shard(path: Path, content: ShardContent, dtype: str) -> None:
     compressed: zlib with shuffled bytes takes a fifth off for a third of the simulation's time.
     Raises MachineError, for instance for a full disk.
     """
-    with hdf5_in_memory(userblock_size=USER_BLOCK) as made:
+    with checked_file(path) as file:
         if dtype == "float16":
-            _write_half(made.file, content.gathers)
+            _write_half(file, content.gathers)
         else:
-            made.file["gathers"] = content.gathers
-        made.file["velocity"] = content.velocity
-        made.file["salt_mask"] = content.salt_mask
-        made.file["parameters"] = [json.dumps(values, sort_keys=True) for values in content.parameters]
-    write_bytes(path, _header(len(made.image), hashlib.sha256(made.image).hexdigest()), made.image)
+            file["gathers"] = content.gathers
+        file["velocity"] = content.velocity
+        file["salt_mask"] = content.salt_mask
+        file["parameters"] = [json.dumps(values, sort_keys=True) for values in content.parameters]
 
 
 def half_scale(gathers: np.ndarray) -> np.ndarray:
     """The power of two per model, float32 (model,), that brings the largest sample between 2^13 and 2^14."""
     largest = np.abs(gathers).max(axis=(1, 2, 3)).astype(np.float64)
     return np.exp2(np.ceil(np.log2(np.maximum(largest, 1e-30))) - 14).astype(np.float32)
-
-
-def is_whole(path: Path) -> bool:
-    """Whether a shard is there in its full length, by its header; its content is not read."""
-    try:
-        with open(path, "rb") as raw:
-            size = int(raw.read(USER_BLOCK).split(b"bytes=")[1].split()[0])
-        return path.stat().st_size == size
-    except (OSError, IndexError, ValueError):
-        return False
-
-
-def verify_shard(path: Path) -> None:
-    """Read a shard from end to end; raises DataError where any byte is not what was written."""
-    try:
-        with open(path, "rb") as raw:
-            header = raw.read(USER_BLOCK)
-            expected = _header(*_digest(raw))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
-    if header != expected:
-        raise DataError(f"{path} is damaged: its bytes do not have the checksum written with them")
-
-
-def _header(size: int, digest: str) -> bytes:
-    """The user block of a shard whose other bytes are so many, with this SHA-256."""
-    return f"tomo shard bytes={USER_BLOCK + size} sha256={digest}\n".encode().ljust(USER_BLOCK, b" ")
-
-
-def _digest(file: BinaryIO) -> tuple[int, str]:
-    """Number of bytes from here to the end of a file, and their SHA-256."""
-    digest, size = hashlib.sha256(), 0
-    while block := file.read(1 << 20):
-        digest.update(block)
-        size += len(block)
-    return size, digest.hexdigest()
 
 
 def _write_half(file: h5py.File, gathers: np.ndarray) -> None:

@@ -24,7 +24,14 @@ def memory(
 
     preset = preset_for(Survey.open(data).acquisition)
     results = measure(
-        data, only or (), preset.cnn, preset.batch_size, preset.micro_batch, epochs, output, load_tensorflow
+        data,
+        only or (),
+        preset.cnn,
+        preset.cnn_recipe.batch_size,
+        preset.cnn_recipe.micro_batch,
+        epochs,
+        output,
+        load_tensorflow,
     )
     for contender, peaks in results["peak_bytes"].items():
         print(f"{contender}: {peaks['resident'] / 1e9:.1f} GB")

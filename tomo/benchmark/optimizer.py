@@ -43,7 +43,7 @@ def optimizer(
     else:
         survey = Survey.open(data)
         preset = preset_for(survey.acquisition)
-        chosen = tomography_problem(survey, preset.cnn, preset.batch_size, preset.micro_batch)
+        chosen = tomography_problem(survey, preset.cnn, preset.cnn_recipe.batch_size, preset.cnn_recipe.micro_batch)
         draw, unit = tomography_convergence, KILOMETRE**2
     results = compare(chosen, range(seeds), epochs, output, only or (), progress=remark)
 

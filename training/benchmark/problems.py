@@ -18,8 +18,8 @@ from models.mnist import mnist_network
 from training.callbacks import Scores
 from training.fit import check_survey, make_model
 from training.optimizers import ADAM_RATE
+from training.panels import samples_of
 from training.pipeline import training_partition
-from training.samples import samples_for
 from training.settings import Settings
 from training.sqgn.estimators import ESTIMATORS
 from training.sqgn.model import SecondOrderModel
@@ -111,7 +111,7 @@ def tomography_problem(survey: Survey, network: str, batch_size: int, micro_batc
     """The paper's section 6.2 on a survey; raises SettingError where the network does not suit it."""
     settings = Settings("sqgn", network, 1, batch_size, micro_batch=micro_batch)
     check_survey(settings, survey)
-    samples = samples_for(network, survey)
+    samples = samples_of(network, survey)
 
     def build(optimizer: keras.optimizers.Optimizer, seed: int) -> keras.Model:
         return make_model(replace(settings, seed=seed), samples, survey.train, optimizer)

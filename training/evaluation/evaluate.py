@@ -6,15 +6,12 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import keras
 import numpy as np
 
 from data_gen.survey.reader import Survey
-from training.archive import load_network
 from training.evaluation.scores import Scores, mean_scores, score
-from training.pipeline import in_order
+from training.predictor import load
 from training.runs import Run
-from training.samples import Samples, samples_for
 
 MEAN_MODEL = "mean model"
 TRUE_MODEL = "true model"
@@ -47,11 +44,6 @@ class Evaluation:
         return means
 
 
-def predict(network: keras.Model, samples: Samples, indices: np.ndarray) -> np.ndarray:
-    """Velocity images (sample, depth, x) [m/s] of models of a survey."""
-    return network.predict(in_order(samples, indices), verbose=0)
-
-
 def evaluate(runs: Sequence[Run], mean: np.ndarray, survey: Survey, indices: np.ndarray) -> Evaluation:
     """Score runs, and a mean model (depth, x) [m/s], on models of a survey.
 
@@ -62,8 +54,7 @@ def evaluate(runs: Sequence[Run], mean: np.ndarray, survey: Survey, indices: np.
     reference = survey.velocity(indices)
     predictions = {MEAN_MODEL: np.broadcast_to(mean, reference.shape)}
     for run in runs:
-        samples = samples_for(run.settings.network, survey)
-        predictions[run.name] = predict(load_network(run.model_file), samples, indices)
+        predictions[run.name] = load(run.folder).predict_models(survey, indices)
     acquisition = survey.acquisition
     scores = {
         name: score(prediction, reference, acquisition.velocity_limits, acquisition.grid.spacing)

@@ -9,12 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from data_gen.survey.reader import Survey
-from training.archive import load_network
 from training.augmentation import add_noise, kill_receivers
 from training.evaluation.scores import Scores, mean_scores, score
-from training.pipeline import in_order
+from training.pipeline import PREDICTION_BATCH
+from training.predictor import load
 from training.runs import Run
-from training.samples import samples_for
 
 NOISE_BAND = (2.0, 30.0)
 """The noise's frequencies [Hz]: those of the signal, so that no filter takes it away."""
@@ -63,17 +62,17 @@ def sweep(runs: Sequence[Run], survey: Survey, indices: np.ndarray, disturbance:
     """Score runs on models of a survey at every level; all runs see the same data."""
     acquisition = survey.acquisition
     reference = survey.velocity(indices)
-    networks = {run.name: load_network(run.model_file) for run in runs}
-    found: dict[str, list[Scores]] = {name: [] for name in networks}
+    predictors = {run.name: load(run.folder) for run in runs}
+    found: dict[str, list[Scores]] = {name: [] for name in predictors}
     for level in disturbance.levels:
-        batches = in_order(samples_for(runs[0].settings.network, survey), indices).enumerate()
-        disturbed = batches.map(
-            lambda number, pair, level=level: disturbance.disturb(
-                pair[0], tf.stack([SEED, tf.cast(number, tf.int32)]), level, acquisition.sample_interval
-            )
-        )
-        for name, network in networks.items():
-            prediction = network.predict(disturbed, verbose=0)
-            rows = score(prediction, reference, acquisition.velocity_limits, acquisition.grid.spacing)
+        predictions: dict[str, list[np.ndarray]] = {name: [] for name in predictors}
+        for number, start in enumerate(range(0, len(indices), PREDICTION_BATCH)):
+            gathers = tf.constant(survey.gathers(indices[start : start + PREDICTION_BATCH]))
+            seed = tf.constant([SEED, number])
+            disturbed = disturbance.disturb(gathers, seed, level, acquisition.sample_interval).numpy()
+            for name, predictor in predictors.items():
+                predictions[name].append(predictor.predict(disturbed, acquisition))
+        for name, images in predictions.items():
+            rows = score(np.concatenate(images), reference, acquisition.velocity_limits, acquisition.grid.spacing)
             found[name].append(mean_scores(rows))
     return Sweep(disturbance, found)

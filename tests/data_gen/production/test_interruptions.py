@@ -18,8 +18,8 @@ from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, MachineError
 from data_gen.grid import Grid
 from data_gen.production.generate import generate_survey
+from data_gen.survey.checked import USER_BLOCK, is_whole, verify
 from data_gen.survey.reader import Survey
-from data_gen.survey.shards import USER_BLOCK, is_whole, verify_shard
 from data_gen.survey.specification import SurveySpecification, shard_path
 
 ACQUISITION = Acquisition(Grid(40, 40, 15.0), sources=4, receivers=32, samples=80, sample_interval=0.008)
@@ -136,8 +136,8 @@ def test_verification_finds_a_flipped_byte(whole, tmp_path, place):
     content[{"header": USER_BLOCK - 1, "gathers": len(content) // 2, "end": -1}[place]] ^= 1
     shard.write_bytes(content)
     with pytest.raises(DataError, match="damaged"):
-        verify_shard(shard)
-    verify_shard(shard_path(whole, 1))
+        verify(shard)
+    verify(shard_path(whole, 1))
 
 
 def test_a_folder_of_other_things_is_kept(tmp_path):

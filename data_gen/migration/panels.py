@@ -1,0 +1,123 @@
+"""Panels: what a network reads of a survey, whatever its line of sources and receivers and the unit of its gathers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from data_gen.acquisition import Acquisition
+from data_gen.errors import DataError
+from data_gen.grid import Grid
+from data_gen.migration.kirchhoff import Kirchhoff, Traces
+from data_gen.migration.reference import References
+from data_gen.migration.travel_time import Profile
+
+KILOMETRE = 1000.0
+
+
+@dataclass(frozen=True)
+class PanelDefinition:
+    """What panels are made of; part of every network that reads them.
+
+    Args:
+        grid: of the velocity models.
+        profiles: the references, velocities (profile, depth) [m/s] at the grid's depths.
+        factors: multiples of the reference in which gathers are migrated.
+        offset_bounds: bounds [m] between the classes of offset.
+        step: cells of the grid from one point of a panel to the next, along depth and x.
+    """
+
+    grid: Grid
+    profiles: tuple[tuple[float, ...], ...]
+    factors: tuple[float, ...] = (0.68, 0.78, 0.88, 0.98, 1.1, 1.25)
+    offset_bounds: tuple[float, ...] = (200.0, 450.0, 850.0)
+    step: tuple[int, int] = (1, 2)
+
+    @property
+    def depth(self) -> np.ndarray:
+        """Of the panels' rows [m]."""
+        return _middles(self.grid.depth, self.step[0])
+
+    @property
+    def x(self) -> np.ndarray:
+        """Of the panels' columns [m]."""
+        return _middles(self.grid.x, self.step[1])
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(depth, x, channel): a channel for each factor and class of offset, and one for the reference profile."""
+        return len(self.depth), len(self.x), len(self.factors) * (len(self.offset_bounds) + 1) + 1
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON-able values."""
+        return {
+            "grid": [*self.grid.shape, self.grid.spacing],
+            "profiles": [[round(value, 3) for value in profile] for profile in self.profiles],
+            "factors": list(self.factors),
+            "offset_bounds": list(self.offset_bounds),
+            "step": list(self.step),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> PanelDefinition:
+        """The inverse of `to_json`; raises TypeError, KeyError or ValueError for anything else."""
+        rows, step = values["profiles"], values["step"]
+        return cls(
+            Grid(*values["grid"]),
+            tuple(tuple(map(float, profile)) for profile in rows),
+            tuple(map(float, values["factors"])),
+            tuple(map(float, values["offset_bounds"])),
+            (int(step[0]), int(step[1])),
+        )
+
+
+def _middles(axis: np.ndarray, step: int) -> np.ndarray:
+    """The middles of groups of `step` points of an axis; points that make no whole group are left out."""
+    whole = len(axis) // step * step
+    return axis[:whole].reshape(-1, step).mean(axis=1)
+
+
+class PanelMaker:
+    """Panels of gathers that were recorded with an acquisition over the definition's grid.
+
+    `references` are the simulated gathers (profile, trace, sample) of the definition's profiles.
+    Raises DataError for an acquisition over another grid.
+    """
+
+    def __init__(self, definition: PanelDefinition, acquisition: Acquisition, references: np.ndarray) -> None:
+        if acquisition.grid != definition.grid:
+            raise DataError(f"panels of {definition.grid} cannot be made over {acquisition.grid}")
+        self.definition, self.acquisition = definition, acquisition
+        self._traces = Traces.of(acquisition)
+        self._classes = np.searchsorted(definition.offset_bounds, self._traces.offset, side="right")
+        self._references = References(np.array(definition.profiles), references)
+
+    def panels(self, gathers: np.ndarray, live: np.ndarray | None = None, rank: int = 0) -> np.ndarray:
+        """Panels float32 (depth, x, channel) of gathers (source, receiver, time).
+
+        `live` (source, receiver) says which traces count, all that are not silent if not given; with a `rank` the next
+        best reference is taken. Raises DataError for gathers without a live trace, or that no reference explains.
+        """
+        acquisition, definition = self.acquisition, self.definition
+        traces = np.asarray(gathers, np.float32).reshape(-1, acquisition.samples)
+        heard = np.any(traces != 0, axis=1)
+        alive = heard if live is None else heard & live.ravel()
+        if not alive.any():
+            raise DataError("no trace holds a signal")
+        fit = self._references.fit(traces, alive, rank)
+        residual = self._references.residual(traces, alive, fit)
+        profile = Profile(self._references.profiles[fit.number], acquisition.grid.spacing)
+        kirchhoff = Kirchhoff(
+            self._traces, acquisition.samples, acquisition.sample_interval, acquisition.delay, profile,
+            definition.depth, definition.x, self._classes, len(definition.offset_bounds) + 1,
+        )  # fmt: skip
+        prepared = kirchhoff.prepare(residual)
+        fold = np.maximum(kirchhoff.fold(alive), 1e-3)
+        images = [kirchhoff.migrate(prepared, alive, factor) / fold for factor in definition.factors]
+        panels = np.empty(definition.shape, np.float32)
+        panels[..., :-1] = np.moveaxis(np.concatenate(images), 0, -1)
+        panels[..., -1] = profile.velocity(definition.depth)[:, None] / KILOMETRE
+        return panels

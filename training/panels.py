@@ -1,0 +1,68 @@
+"""The panels that a network is trained on: their definition, from the training models, and their making."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from data_gen.errors import SettingError
+from data_gen.migration.panels import PanelDefinition, PanelMaker
+from data_gen.migration.reference import draw_profiles, simulate_profiles
+from data_gen.migration.store import PanelStore, views_of
+from data_gen.survey.reader import Survey
+from models.registry import GATHERS, NETWORKS
+from training.samples import GatherSamples, PanelSamples, Read, Samples
+
+PROFILES = 48
+"""References of a survey: with 48 the best one leaves 24 % of the energy of `laptop` gathers, with one 78 %."""
+
+MODELS_FOR_PROFILES = 800
+"""So many training models tell what profiles there are; more are no other."""
+
+VIEWS = 4
+"""Panels of each training model: of all traces, and of three random parts of them."""
+
+
+def define_panels(survey: Survey) -> PanelDefinition:
+    """The panels of a survey: references from its training models, everything else by default.
+
+    Raises SettingError where there is no training model.
+    """
+    if not len(survey.train):
+        raise SettingError(f"{survey.name} has no models for training")
+    velocity = survey.velocity(survey.train[:MODELS_FOR_PROFILES])
+    profiles = draw_profiles(velocity, survey.acquisition.grid.spacing, PROFILES)
+    return PanelDefinition(survey.acquisition.grid, tuple(map(tuple, np.round(profiles, 3).tolist())))
+
+
+def samples_of(
+    network: str,
+    survey: Survey,
+    definition: PanelDefinition | None = None,
+    workers: int | None = None,
+    progress: Callable[[int], None] = lambda models: None,
+) -> Samples:
+    """What a network of this name reads of a survey: its gathers, or its panels, which are made if they are not there.
+
+    `definition` is that of the network's panels, in the views of all traces alone; without one the survey is for
+    training, and they are defined by it. `progress` is told of models whose panels are made. Raises DataError for
+    panels that cannot be made, MachineError as `PanelStore.make`.
+    """
+    if NETWORKS[network].reads == GATHERS:
+        return GatherSamples(survey)
+    views = VIEWS if definition is None else 1
+    definition = definition or define_panels(survey)
+    if survey.folder is None:
+        return PanelSamples(survey, definition, views, _in_memory(survey, definition, views))
+    store = PanelStore(survey, definition, views)
+    store.make(workers, progress)
+    return PanelSamples(survey, definition, views, store.panels)
+
+
+def _in_memory(survey: Survey, definition: PanelDefinition, views: int) -> Read:
+    """The panels of a survey without a folder, made by this process and kept."""
+    references = simulate_profiles(np.array(definition.profiles), survey.acquisition)
+    maker = PanelMaker(definition, survey.acquisition, references)
+    panels = [views_of(maker, survey.gathers([i])[0], i, views).astype(np.float16) for i in range(len(survey))]
+    return lambda indices, wanted: np.stack([panels[i][view] for i, view in zip(indices, wanted, strict=True)])
