@@ -80,9 +80,8 @@ def train(
     checkpoint = Checkpoint(run, len(partition))
     checkpoint.restore(model)
     model.fit(
-        partition.dataset(model.optimizer),
+        partition,
         epochs=settings.epochs,
-        shuffle=False,
         initial_epoch=checkpoint.epoch,
         verbose=verbose,
         callbacks=[
