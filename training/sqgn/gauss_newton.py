@@ -48,12 +48,11 @@ def gauss_newton_product(
         network.watch(weights)
         h = forward(weights)
     u = tf.zeros_like(h)
-    with tf.GradientTape() as transpose:
+    with differentiable_resizing(), tf.GradientTape() as transpose:
         transpose.watch(u)
         Jt_u = _dense(network.gradient(h, weights, u, unconnected_gradients="zero"))
     try:
-        with differentiable_resizing():
-            Js = transpose.gradient(Jt_u, u, list(s), unconnected_gradients="zero")
+        Js = transpose.gradient(Jt_u, u, list(s), unconnected_gradients="zero")
     except LookupError as missing:
         raise ValueError(f"SQGN needs second derivatives of all operations: {missing.args[0]}.") from missing
     HJs = hessian(h, Js)

@@ -7,16 +7,38 @@ Keras 3.12 to 3.15 and TensorFlow 2.20 and 2.21.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
+from keras.src.models.functional import Functional
+from keras.src.models.model import functional_init_arguments
 from keras.src.utils.rng_utils import get_random_seed
 from tensorflow.python.framework.ops import gradient_registry
 
 SEED_STATE = "seed_generator_state"
+
+
+def is_functional(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether these arguments of a model's constructor are its inputs and outputs."""
+    return functional_init_arguments(args, kwargs)
+
+
+@functools.cache
+def functional(cls: type[keras.Model]) -> type[keras.Model]:
+    """The subclass of a model class whose models are made of inputs and outputs, saved and loaded by the same name.
+
+    Keras would instead put `Functional` among the bases of the class itself, and of all between it and `Model`, with
+    the first such model. From then on, models of these classes with a `call` of their own could not be built.
+    """
+    if issubclass(cls, Functional):
+        return cls
+    made = type(cls.__name__, (cls, Functional), {"__module__": cls.__module__, "__doc__": cls.__doc__})
+    package, _, name = keras.saving.get_registered_name(cls).rpartition(">")
+    return keras.saving.register_keras_serializable(package, name)(made) if package else made
 
 
 def layers_of(model: keras.Model) -> list[keras.Layer]:
@@ -82,27 +104,32 @@ def write_row(matrix: keras.Variable, number: tf.Tensor, row: tf.Tensor) -> None
 
 @contextlib.contextmanager
 def differentiable_resizing() -> Iterator[None]:
-    """Give TensorFlow the derivative of bilinear resizing's gradient, which it declares not to have.
+    """Give bilinear resizing a gradient that has a derivative itself; TensorFlow's is declared to have none.
 
     `tf.GradientTape` takes "not differentiable" for zero: a Gauss-Newton product would silently lose what goes through
     `UpSampling2D(interpolation="bilinear")` (127 % wrong in a small network), or, where a skip connection is joined to
-    it, fail in the next convolution ("input depth must be evenly divisible by filter depth"), once Grappler has pruned
-    the branch. The gradient is linear in what comes in, and its transpose is the resizing itself.
+    it, fail in the next convolution ("input depth must be evenly divisible by filter depth"): of the joined tangents
+    only the skip connection's is left, padded to its place, and Grappler's pruning of what that does not need cuts off
+    the padding too. The gradient is linear in what comes in, and its transpose is the resizing itself.
     """
     entries = gradient_registry._registry
-    before = entries["ResizeBilinearGrad"]
-    entries["ResizeBilinearGrad"] = {**before, "type": _resize_bilinear_again}
+    before = entries["ResizeBilinear"]
+    entries["ResizeBilinear"] = {**before, "type": _resize_bilinear_gradient}
     try:
         yield
     finally:
-        entries["ResizeBilinearGrad"] = before
+        entries["ResizeBilinear"] = before
 
 
-def _resize_bilinear_again(op: Any, grad: tf.Tensor) -> list[tf.Tensor | None]:
-    resized = tf.raw_ops.ResizeBilinear(
-        images=grad,
-        size=tf.shape(op.inputs[0])[1:3],
-        align_corners=op.get_attr("align_corners"),
-        half_pixel_centers=op.get_attr("half_pixel_centers"),
-    )
-    return [resized, None]
+def _resize_bilinear_gradient(op: Any, grad: tf.Tensor) -> list[tf.Tensor | None]:
+    image = op.inputs[0]
+    options = {name: op.get_attr(name) for name in ("align_corners", "half_pixel_centers")}
+
+    @tf.custom_gradient
+    def transpose(g: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        def resize(z: tf.Tensor) -> tf.Tensor:
+            return tf.raw_ops.ResizeBilinear(images=z, size=tf.shape(g)[1:3], **options)
+
+        return tf.raw_ops.ResizeBilinearGrad(grads=g, original_image=image, **options), resize
+
+    return [transpose(grad), None]

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from . import replicas
 from .full_gradient import FullGradient, Iterations
-from .keras_private import is_seed, note_loss
+from .keras_private import functional, is_functional, is_seed, note_loss
 from .losses import check_is_mean, loss_hessian, the_loss
 from .optimizer import SQGN
 from .partition import Partition
@@ -43,13 +43,13 @@ class SecondOrderModel(keras.Model):
             once. Not saved with the model.
     """
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> SecondOrderModel:
+        return super().__new__(functional(cls) if is_functional(args, kwargs) else cls)
+
     def __init__(self, *args: Any, micro_batch: int | None = None, **kwargs: Any) -> None:
-        # A first model of inputs and outputs makes Keras put `Functional` among the bases of this class, whose
-        # constructor a subclass with a `call` of its own must not meet.
-        if len(args) == 2 or "outputs" in kwargs:
-            super().__init__(*args, **kwargs)
-        else:
-            keras.Model.__init__(self, *args, **kwargs)
+        if is_functional(args, kwargs):
+            self.__class__ = functional(type(self))
+        super().__init__(*args, **kwargs)
         self.micro_batch = micro_batch
 
     def compile(

@@ -227,7 +227,10 @@ class SQGN(keras.optimizers.Optimizer):
         return s
 
     def _move(self, w: Sequence[tf.Tensor], s: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Line 16, with weight decay and within constraints: the step that was made, and that with the decay."""
+        """Line 16, with weight decay and within constraints: the step that was made, and that with the decay.
+
+        The pair is that of the step after the constraints.
+        """
         variables, start = trained_variables(self), list(w)
         if self.weight_decay:
             shrunk = tf.cast(self.learning_rate, s.dtype) * tf.constant(self.weight_decay, s.dtype)

@@ -103,13 +103,13 @@ class Safeguard:
     def is_elsewhere(self, variables: Sequence[Any]) -> bool:
         """Whether the weights are not where the last step left them (`set_weights`, another training in between).
 
-        Farther from there than that step was long; less may be rounding, and does not matter.
+        Farther from there than rounding explains: some units in the last place, and a thousandth of the step.
         """
         if not np.isfinite(float(tf.convert_to_tensor(self.usual_loss))):
             return False
         w, departure = vector_of(variables), tf.convert_to_tensor(self.departure)
         rounding = 10.0 * float(np.finfo(w.dtype.as_numpy_dtype).eps) * norm(w)
-        return bool(norm(w - vector_of(self.kept) - departure) > norm(departure) + rounding)
+        return bool(norm(w - vector_of(self.kept) - departure) > 1e-3 * norm(departure) + rounding)
 
     def restart(self) -> None:
         """Begin anew: the losses so far are of another training."""
