@@ -131,7 +131,7 @@ class SecondOrderModel(keras.Model):
         training_set.check(self.optimizer)
         training_set = self._build(training_set)
         callbacks = [Iterations(training_set.dataset), *keras.tree.flatten(callbacks or [])]
-        shuffle = shuffle and training_set.dataset is None
+        shuffle = shuffle and isinstance(training_set.mini_batches, keras.utils.PyDataset)
         return super().fit(
             training_set.mini_batches, None, None, epochs, verbose, callbacks, 0.0, validation_data, shuffle, None,
             None, *rest, **options,
