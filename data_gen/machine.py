@@ -38,8 +38,11 @@ def multiplies_bfloat16() -> bool:
 
 
 def _processor() -> str:
+    return _of_processor("model name") or platform.processor()
+
+
+def _of_processor(field: str) -> str:
+    """What the system says of its first processor; nothing where it says nothing."""
     information = Path("/proc/cpuinfo")
     lines = information.read_text().splitlines() if information.exists() else []
-    return next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
-    )
+    return next((line.split(":", 1)[1].strip() for line in lines if line.split(":")[0].strip() == field), "")

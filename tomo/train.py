@@ -22,9 +22,7 @@ WHOLE = "whole"
 def train(
     survey: Annotated[Path, typer.Argument(help="Folder of the survey.")],
     output: Annotated[Path, typer.Option(help="Folder of the run; the same command continues an unfinished one.")],
-    optimizer: Annotated[
-        str, typer.Option(help="adam, adamw, sqgn, or sqgn-reference (the paper's settings).")
-    ] = "adamw",
+    optimizer: Annotated[str, typer.Option(help="adam, adamw, sqgn, or sqgn-reference (as published).")] = "adamw",
     network: Annotated[
         str,
         typer.Option(
@@ -39,7 +37,7 @@ def train(
     loss: Annotated[str | None, typer.Option(help="squared (the paper's), or pseudo-huber.")] = None,
     average: Annotated[
         float | None,
-        typer.Option(help="Of the weights' moving average, the share kept at an iteration; 0: no average."),
+        typer.Option(help="Of the weights' moving average, the share kept at an iteration; 0: none."),
     ] = None,
     validation: Annotated[
         float, typer.Option(help="Share of the training models held back, to choose the best weights by.")
@@ -51,7 +49,7 @@ def train(
     augment: Annotated[
         str,
         typer.Option(
-            help="none; mirror (left and right, at random); all, of gathers: mirror, noise, dead traces, scaled sources."
+            help="none; mirror (left and right, at random); all, of gathers: also noise, dead traces, scaled sources."
         ),
     ] = "mirror",
     precision: Annotated[

@@ -91,9 +91,8 @@ def train(
         checkpoint.restore(model)
         if checkpoint.epoch < settings.epochs:
             model.fit(
-                partition.dataset(model.optimizer),
+                partition,
                 epochs=settings.epochs,
-                shuffle=False,
                 initial_epoch=checkpoint.epoch,
                 verbose=0,
                 callbacks=[

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.sqgn.model import SecondOrderModel
-from training.sqgn.partition import Partition
+from training.sqgn import Partition, SecondOrderModel
 
 MSE = keras.losses.MeanSquaredError
 
@@ -86,5 +85,5 @@ def train(optimizer, epochs=3, micro_batch=None, data=None, loss=None, size=4, *
     x, y = data or tiny_data()
     model = tiny_network(micro_batch=micro_batch)
     model.compile(optimizer=optimizer, loss=loss or MSE(dtype="float64"))
-    history = model.fit(Partition.of_arrays(x, y, size).dataset(optimizer), epochs=epochs, verbose=0, **fit)
+    history = model.fit(Partition.of_arrays(x, y, size), epochs=epochs, verbose=0, **fit)
     return model, history.history

@@ -23,16 +23,8 @@ def memory(
     from training.benchmark.memory import measure
 
     preset = preset_for(Survey.open(data).acquisition)
-    results = measure(
-        data,
-        only or (),
-        preset.cnn,
-        preset.cnn_recipe.batch_size,
-        preset.cnn_recipe.micro_batch,
-        epochs,
-        output,
-        load_tensorflow,
-    )
+    sizes = preset.cnn_recipe.batch_size, preset.cnn_recipe.micro_batch, epochs
+    results = measure(data, only or (), preset.cnn, *sizes, output, load_tensorflow)
     for contender, peaks in results["peak_bytes"].items():
         print(f"{contender}: {peaks['resident'] / 1e9:.1f} GB")
     print(f"Results are in {output}")

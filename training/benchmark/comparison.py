@@ -26,18 +26,10 @@ from training.benchmark.problems import Problem
 from training.sqgn.optimizer import SQGN
 from training.sqgn.partition import Partition
 
-PRODUCT = 5.0 / 3.0
-
 
 def gradients_per_iteration(optimizer: keras.optimizers.Optimizer, batches: int) -> float:
     """Gradient-equivalents of one iteration."""
-    if not isinstance(optimizer, SQGN):
-        return 1.0
-    kind = optimizer.variance_reduction
-    interval = optimizer.full_gradient_interval or batches
-    second = 1.0 if kind in ("svrg", "storm") else 0.0
-    full = {"svrg": batches, "cached": batches - 1}.get(kind, 0) / interval
-    return 1.0 + second + full + PRODUCT * optimizer.curvature_fraction / optimizer.curvature_interval
+    return optimizer.gradients_per_iteration(batches) if isinstance(optimizer, SQGN) else 1.0
 
 
 class _Stopwatch(keras.callbacks.Callback):
@@ -100,9 +92,8 @@ def repeat(contender: Contender, seed: int, epochs: int) -> dict[str, Any]:
         callbacks = [*callbacks, _UntilScore(problem.score, problem.enough)]
     watch = _Stopwatch()
     history = model.fit(
-        partition.dataset(model.optimizer),
+        partition,
         epochs=epochs,
-        shuffle=False,
         verbose=0,
         callbacks=[watch, *callbacks],
         **validation,
@@ -133,8 +124,7 @@ def cost(contenders: Sequence[Contender], rounds: int) -> dict[str, Any]:
     for turn in range(rounds + 1):
         for contender, partition in zip(contenders, partitions, strict=True):
             watch = _Stopwatch()
-            batches = partition.dataset(contender.model.optimizer)
-            logs = contender.model.fit(batches, shuffle=False, verbose=0, callbacks=[watch]).history
+            logs = contender.model.fit(partition, verbose=0, callbacks=[watch]).history
             if turn:
                 seconds[contender.name].append(watch.seconds[0] / len(partition))
                 for part in (key for key in logs if key.startswith("seconds_")):

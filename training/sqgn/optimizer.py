@@ -13,45 +13,7 @@ diagonal from the gradient's mean square instead of one number, so that layers a
 thousands of times apart move from the first iteration on. The length of a step has a limit, which grows while the
 gradient of the next mini-batch still points down the step just made and shrinks, half as fast, when it does not.
 Sampling is cheaper: momentum, in which each gradient counts half as much as the next, in place of SVRG, and a quarter
-of S_k for T_k. (Momentum was chosen on three seeds of tomography; two others confirm it, on MNIST it changes little.)
-
-What was tried for them (the curves of tomography are in `results/tried.json`). First, tomography at the demo's size,
-780 models, 15 iterations an epoch, seed 0, so differences below 2 % mean little; test loss [(km/s)^2] after 6 epochs:
-
-    Adam 3e-4 / 1e-3 / 3e-3                               746 / 712 / 654
-    one gamma per variable, limit 1                       726
-      alpha 0.3 / alpha 1 / limit 3 with alpha 0.3        728 / 730 / 753
-      times the diagonal                                  743
-    diagonal of scale 0.01, floor 0.1, limit 1            638
-      without the curvature pairs                         723
-      floor 0 / 0.01 / 1                                  840 / 614 / 654
-      momentum 0.9                                        741
-      L = 5                                               715
-      T_k of S_k / 2, every second iteration              688
-    diagonal of scale 0.1, floor 0.01, limit 1            606
-      T_k of S_k / 10                                     634
-      L = 10                                              635
-      limit 2                                             648
-      lambda 1 / 10                                       599 / 645; MNIST after 4 epochs 0.141 with 1, 0.081 with 0.1
-      renewed every 5 / 10 / 20 iterations                605 / 621 / 622
-      svrg                                                626, training loss 547 instead of 616
-      limit that follows by 5 % / 10 % both ways          602 / 624; after 10 epochs 568, Adam 3e-3 566
-      the same with seed 1, after 6 and 10 epochs         668, 596; Adam 3e-3 656, 581
-
-A limit that shrinks as fast as it grows ends too short where noise is all that is left: on MNIST 0.074 after 8 epochs,
-0.070 with a fixed limit, 0.062 when it shrinks half as fast, 0.073 a quarter as fast, Adam 1e-2 0.080 (seed 0).
-
-Then momentum (corrected for the number of gradients so far, which the default is not), on the `laptop` preset, with
-that limit; test and training loss [(km/s)^2], seed 0:
-
-                                                          6 epochs        12 epochs
-    Adam 3e-3                                             2796, 2939      2416, 2224
-    no momentum                                           2722, 2833      2541, 2438
-      limit 0.5 / 3                                       2738 / 3064     2562 / 2802
-    momentum 0.3                                          2603, 2674      2467, 1998
-    momentum 0.5                                          2596, 2591      2442, 1928
-      L = 10                                              2564, 2645      2449, 2144
-    momentum 0.7 / 0.9                                    2740 / 3806     2521 / 3779
+of S_k for T_k. What was tried for them is in docs/experiments.md.
 """
 
 from __future__ import annotations
@@ -64,13 +26,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from .diagnostics import Diagnostics
 from .estimators import ESTIMATORS
-from .gauss_newton import blocks_of, vector_of
-from .lbfgs import SCALINGS, History, dot, norm
-
-SECONDS = ("seconds_gradient", "seconds_snapshot", "seconds_direction", "seconds_product")
-_MEANS = ("gradient_norm", "step_norm", "curvature", "gamma")
-DIAGNOSTICS = (*_MEANS, "pairs_refused", "rollbacks", *SECONDS)
+from .gauss_newton import PRODUCT_COST
+from .hyper_parameters import check, refuse_options
+from .keras_private import averages, decays, trained_variables
+from .lbfgs import History
+from .safeguard import BROKEN, RUINED, SOUND, Safeguard
+from .scaling import CommonScaling, GradientScaling
+from .vectors import assign, blocks_of, dot, norm, vector_of
 
 
 @keras.saving.register_keras_serializable(package="sqgn")
@@ -85,27 +49,29 @@ class SQGN(keras.optimizers.Optimizer):
         regularization: lambda, added to the Gauss-Newton matrix.
         curvature_interval: M; a curvature pair is made every M-th iteration.
         curvature_fraction: |T_k| / |S_k|, the part of the mini-batch that the product is taken over.
-        variance_reduction: "none", "momentum", "svrg", "cached", "saga" or "storm" (see `variance_reduction`).
+        variance_reduction: "none", "momentum", "svrg", "cached", "saga" or "storm" (see `estimators`).
         full_gradient_interval: K, iterations between full gradients; None for an epoch.
         first_step: the factor of the very first step.
         max_step: the largest Euclidean norm of a step; None for no limit. With the safeguard it is where the limit
             starts from.
         scaling: the initial inverse Hessian: "gradient" for a diagonal from the gradient's running mean square,
-            "common" for the paper's single gamma (see `lbfgs`).
-        safeguard: watch each step from the next mini-batch. While its gradient still points down the last step, the
-            limit on the steps grows, when it points back, the limit shrinks by half as much; when the loss explodes,
-            the last sound weights are restored, the history and a snapshot are forgotten and the limit is halved.
+            "common" for the paper's single gamma (see `scaling`).
+        safeguard: watch each step from the next mini-batch (see `safeguard`). While its gradient still points down the
+            last step, the limit on the steps grows, when it points back, the limit shrinks by half as much; when its
+            loss explodes, the last sound weights are restored, the history and a snapshot are forgotten and the limit
+            is halved. A training whose weights are set from outside begins anew.
         batches_per_epoch: known to `fit`; part of the configuration because the state of "cached" and "saga" has
             that many rows.
+        gradient_weight: a, what the newest gradient counts in "momentum" and "storm"; None for 1/2 and 1/10.
+        scale, floor, window: of the "gradient" scaling (see `GradientScaling`).
+        explosion, growth: of the safeguard (see `Safeguard`).
+        history_dtype: "bfloat16" stores the pairs in half the memory; None in the weights' own precision.
+        weight_decay: decoupled, as in AdamW: beside the step, weights shrink by this part times alpha. It enters
+            neither gradients nor curvature pairs. `exclude_from_weight_decay` is Keras's.
+        use_ema, ema_momentum: keep a moving average of the weights, which `fit` puts in their place at its end.
 
-    Raises ValueError for a hyper-parameter out of its range.
+    Raises ValueError for a hyper-parameter out of its range, and for Keras's options that do not fit the method.
     """
-
-    explosion = 10.0
-    smoothing = 0.9
-    growth = 1.05
-    shrinkage = 1.05**-0.5
-    least_step, greatest_step = 1.0 / 30.0, 3.0
 
     def __init__(
         self,
@@ -122,24 +88,25 @@ class SQGN(keras.optimizers.Optimizer):
         safeguard: bool = True,
         batches_per_epoch: int | None = None,
         name: str = "sqgn",
+        *,
+        gradient_weight: float | None = None,
+        scale: float = 0.1,
+        floor: float = 0.01,
+        window: int = 100,
+        explosion: float = 10.0,
+        growth: float = 1.05,
+        history_dtype: str | None = None,
+        weight_decay: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        **options: Any,
     ) -> None:
-        ranges = {
-            "history": history >= 1,
-            "regularization": regularization >= 0.0,
-            "curvature_interval": curvature_interval >= 1,
-            "curvature_fraction": 0.0 < curvature_fraction <= 1.0,
-            "full_gradient_interval": full_gradient_interval is None or full_gradient_interval >= 1,
-            "first_step": first_step > 0.0,
-            "max_step": max_step is None or max_step > 0.0,
-            "scaling": scaling in SCALINGS,
-            "variance_reduction": variance_reduction in ESTIMATORS,
-            "learning_rate": not isinstance(learning_rate, int | float) or learning_rate > 0.0,
-        }
-        values = locals()
-        for parameter, sound in ranges.items():
-            if not sound:
-                raise ValueError(f"SQGN: {parameter}={values[parameter]!r} is out of range.")
-        super().__init__(float(learning_rate) if isinstance(learning_rate, int) else learning_rate, name=name)
+        refuse_options(options)
+        check(locals())
+        super().__init__(
+            float(learning_rate) if isinstance(learning_rate, int) else learning_rate,
+            weight_decay=weight_decay, use_ema=use_ema, ema_momentum=ema_momentum, name=name,
+        )  # fmt: skip
         self.history = history
         self.regularization = regularization
         self.curvature_interval = curvature_interval
@@ -151,6 +118,11 @@ class SQGN(keras.optimizers.Optimizer):
         self.scaling = scaling
         self.safeguard = safeguard
         self.batches_per_epoch = batches_per_epoch
+        self.gradient_weight = gradient_weight
+        self.scale, self.floor, self.window = scale, floor, window
+        self.explosion, self.growth = explosion, growth
+        self.history_dtype = history_dtype
+        self.estimator = ESTIMATORS[variance_reduction](gradient_weight)
 
     @classmethod
     def reference(cls, **changes: Any) -> SQGN:
@@ -163,29 +135,19 @@ class SQGN(keras.optimizers.Optimizer):
         return cls(**{**paper, **changes})
 
     @property
-    def fixed_batches(self) -> bool:
-        """Whether mini-batches must keep their samples from epoch to epoch."""
-        return ESTIMATORS[self.variance_reduction].fixed_batches
-
-    @property
-    def full_gradients(self) -> bool:
-        """Whether the whole training set is passed over."""
-        return ESTIMATORS[self.variance_reduction].full_gradients
-
-    @property
-    def stores_batches(self) -> bool:
-        """Whether mini-batches must be known by their number."""
-        return ESTIMATORS[self.variance_reduction].stores_batches
-
-    @property
     def lacks_batches(self) -> bool:
         """Whether the number of mini-batches must be known, and is not."""
-        return self.stores_batches and self.batches_per_epoch is None
+        return self.estimator.stores_batches and self.batches_per_epoch is None
+
+    def gradients_per_iteration(self, batches: int) -> float:
+        """What an iteration costs in gradients of a mini-batch, in epochs of so many."""
+        gradients = self.estimator.gradients(batches, self.full_gradient_interval or batches)
+        return gradients + PRODUCT_COST * self.curvature_fraction / self.curvature_interval
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """Create the state for these trainable variables."""
         if self.built:
-            if list(map(id, variables)) != list(map(id, self._trainable_variables)):
+            if list(map(id, variables)) != list(map(id, trained_variables(self))):
                 raise ValueError("This SQGN was built for other trainable variables: make a new one.")
             return
         if not variables:
@@ -198,125 +160,128 @@ class SQGN(keras.optimizers.Optimizer):
         super().build(variables)
         sizes = [int(np.prod(v.shape)) for v in variables]
         add = functools.partial(self.add_variable, dtype=variables[0].dtype)
-        self._pairs = History(add, sizes, self.history, self.scaling)
-        self._estimator = ESTIMATORS[self.variance_reduction](add, sum(sizes), self.batches_per_epoch)
-        if self.safeguard:
-            self._sound = [add(v.shape, name="sound_weights") for v in variables]
-            self._last_step = add((sum(sizes),), name="last_step")
-        self._usual_loss = add((), initializer=keras.initializers.Constant(np.inf), name="usual_loss")
-        self._step_limit = add((), initializer=keras.initializers.Constant(self.max_step or 0.0), name="step_limit")
-        self._diagnostics = add((len(DIAGNOSTICS) + 1,), dtype="float64", name="diagnostics")
+        initial: CommonScaling = (
+            GradientScaling(add, sizes, self.scale, self.floor, self.window)
+            if self.scaling == "gradient"
+            else CommonScaling(add, sizes)
+        )
+        self.pairs = History(add, sizes, self.history, initial, self.history_dtype)
+        self.estimator.build(add, sum(sizes), self.batches_per_epoch)
+        self.guard = Safeguard(add, variables, self.max_step, self.explosion, self.growth) if self.safeguard else None
+        self.diagnostics = Diagnostics(self.add_variable)
 
     def advance(
-        self, samples: tf.Tensor, loss: tf.Tensor, w: Sequence[tf.Tensor], g: tf.Tensor, g2: tf.Tensor | None
+        self,
+        samples: tf.Tensor,
+        loss: tf.Tensor,
+        w: Sequence[tf.Tensor],
+        g: tf.Tensor,
+        g2: tf.Tensor | None,
+        kept_loss: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Lines 8 to 16: from the gradients of a mini-batch to the step s_k (m,), which is applied and returned.
 
         To be called once per iteration, across replicas, with the mini-batch's number of samples, the weights w of
         each variable, the loss and the gradient (m,) there and, where the gradient estimator wants it, the gradient at
-        its second point.
+        its second point. With the safeguard, `kept_loss` is the mini-batch's loss at the kept weights; it is read where
+        `guard.doubts` the loss.
         """
-        if self.safeguard:
-            first = ~tf.math.is_finite(tf.convert_to_tensor(self._usual_loss))
-            sound = self._watch(loss, g)
-            s = tf.cond(sound, lambda: self._step(samples, w, g, g2), lambda: self._roll_back(first, w))
+        guard = self.guard
+        if guard is None:
+            s = self._step(samples, w, g, g2, tf.constant(False))
         else:
-            s = self._step(samples, w, g, g2)
+            doubtful = guard.doubts(loss, g)
+            verdict = guard.verdict(doubtful, loss, g, loss if kept_loss is None else kept_loss)
+            self.diagnostics.note(rollbacks=verdict == RUINED, batches_skipped=verdict == BROKEN)
+            ways = {
+                SOUND: lambda: self._step(samples, w, g, g2, doubtful),
+                RUINED: lambda: self._roll_back(guard, g),
+                BROKEN: lambda: tf.zeros_like(g),
+            }
+            s = tf.switch_case(verdict, ways)
+        if self.use_ema:
+            self._average()
         self.iterations.assign_add(1)
         return s
 
-    def _step(self, samples: tf.Tensor, w: Sequence[tf.Tensor], g: tf.Tensor, g2: tf.Tensor | None) -> tf.Tensor:
+    def _step(
+        self, samples: tf.Tensor, w: Sequence[tf.Tensor], g: tf.Tensor, g2: tf.Tensor | None, doubtful: tf.Tensor
+    ) -> tf.Tensor:
         k = tf.convert_to_tensor(self.iterations)
         batch = k % (self.batches_per_epoch or 1)
-        self._estimator.observe(batch, g, samples)
-        g_k = self._estimator.estimate(batch, vector_of(w), g, g2)
+        self.estimator.observe(batch, g, samples)
+        g_k = self.estimator.estimate(batch, vector_of(w), g, g2)
         gradient_norm = norm(g_k)
         if g_k is not g:  # an estimate that is not a number is replaced by the mini-batch's own gradient
             g_k = tf.cond(tf.math.is_finite(gradient_norm), lambda: g_k, lambda: g)
-        B_g, gamma = self._pairs.inverse_times(g_k)
+        B_g, gamma = self.pairs.inverse_times(g_k)
         length = norm(B_g)
         alpha = tf.where(k == 0, tf.constant(self.first_step, tf.float64), tf.cast(self.learning_rate, tf.float64))
         if self.max_step is not None:
-            limit = tf.cast(tf.convert_to_tensor(self._step_limit), tf.float64)
-            alpha = tf.minimum(alpha, limit / tf.maximum(length, 1e-30))
-        s = -tf.cast(alpha, B_g.dtype) * B_g
-        if self.safeguard:
-            self._keep(w, s)
-        variables = self._trainable_variables
-        _assign(variables, [a + b for a, b in zip(w, blocks_of(s, variables), strict=True)])
-        self._record(gradient_norm=gradient_norm, step_norm=alpha * length, gamma=gamma, steps=1.0)
+            limit = tf.constant(self.max_step, tf.float64) if self.guard is None else self.guard.limit
+            alpha = tf.minimum(alpha, tf.cast(limit, tf.float64) / tf.maximum(length, 1e-30))
+        s, departure = self._move(w, -tf.cast(alpha, B_g.dtype) * B_g)
+        if self.guard is not None:
+            self.guard.follow(doubtful, w, departure)
+        self.diagnostics.note(gradient_norm=gradient_norm, step_norm=alpha * length, gamma=gamma)
         return s
+
+    def _move(self, w: Sequence[tf.Tensor], s: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Line 16, with weight decay and within constraints: the step that was made, and that with the decay.
+
+        The pair is that of the step after the constraints.
+        """
+        variables, start = trained_variables(self), list(w)
+        if self.weight_decay:
+            shrunk = tf.cast(self.learning_rate, s.dtype) * tf.constant(self.weight_decay, s.dtype)
+            start = [a - shrunk * a if decays(self, v) else a for a, v in zip(w, variables, strict=True)]
+        ends = [a + b for a, b in zip(start, blocks_of(s, variables), strict=True)]
+        if any(v.constraint is not None for v in variables):
+            ends = [b if v.constraint is None else v.constraint(b) for b, v in zip(ends, variables, strict=True)]
+            s = vector_of(ends) - vector_of(start)
+        assign(variables, ends)
+        return s, vector_of(ends) - vector_of(w) if self.weight_decay else s
 
     def learn_curvature(self, due: tf.Tensor, s: tf.Tensor, v: tf.Tensor) -> None:
         """Lines 17 to 24: add the pair `(s, v + lambda s)` to the history, unless it is refused.
 
         A pair with `s'v <= 0` or a non-finite entry never enters.
         """
-        v = v + tf.cast(self.regularization, v.dtype) * s
+        v = v + tf.constant(self.regularization, v.dtype) * s
         sv, ss, vv = dot(s, v), dot(s, s), dot(v, v)
         accepted = due & (sv > 0.0) & tf.math.is_finite(sv) & tf.math.is_finite(vv) & (ss > 0.0)
-        tf.cond(accepted, lambda: self._pairs.push(s, v, sv, vv), lambda: tf.no_op())
-        self._record(
-            curvature=tf.where(accepted, sv / ss, 0.0) * self.curvature_interval,
-            pairs_refused=tf.cast(due & ~accepted & (ss != 0.0), tf.float64),
-        )
+        tf.cond(accepted, lambda: self.pairs.push(s, v, sv, vv), lambda: tf.no_op())
+        self.diagnostics.note(accepted, curvature=sv / ss)
+        self.diagnostics.note(pairs_refused=due & ~accepted & (ss != 0.0))
 
-    def _watch(self, loss: tf.Tensor, g: tf.Tensor) -> tf.Tensor:
-        """Whether loss and gradient are sound.
+    def _roll_back(self, guard: Safeguard, g: tf.Tensor) -> tf.Tensor:
+        """Return to the kept weights and forget the curvature: no step."""
+        assign(trained_variables(self), guard.way_back())
+        self.pairs.clear()
+        self.estimator.forget()
+        return tf.zeros_like(g)
 
-        The gradient of a mini-batch that the last step did not know tells whether that step was too long: the limit on
-        the steps follows it. (The mini-batch that the step was made from always likes it.)
+    def _average(self) -> None:
+        """Keras's moving average of the weights, begun with those after the first iteration."""
+        first = tf.convert_to_tensor(self.iterations) == 0
+        for average, variable in zip(averages(self), trained_variables(self), strict=True):
+            zero = tf.zeros((), variable.dtype)
+            momentum = tf.where(first, zero, tf.constant(self.ema_momentum, variable.dtype))
+            average.assign(momentum * average + (1.0 - momentum) * variable)
+
+    def begin_anew_if_elsewhere(self) -> None:
+        """Forget the training so far, but for the number of iterations, where the weights were set from outside.
+
+        Only the safeguard knows where they were.
         """
-        usual = tf.convert_to_tensor(self._usual_loss)
-        first = ~tf.math.is_finite(usual)
-        finite = tf.math.is_finite(loss) & tf.math.is_finite(tf.cast(norm(g), loss.dtype))
-        most = usual + (self.explosion - 1.0) * tf.abs(usual)
-        sound = finite & (first | (loss <= most))
-        smoothed = tf.where(
-            first, loss, self.smoothing * usual + (1.0 - self.smoothing) * tf.minimum(loss, usual + tf.abs(usual))
-        )
-        self._usual_loss.assign(tf.where(finite, smoothed, usual))
-        if self.max_step is not None:
-            slope = dot(g, tf.convert_to_tensor(self._last_step))
-            change = tf.where(slope < 0.0, self.growth, tf.where(slope > 0.0, self.shrinkage, 1.0))
-            change = tf.where(sound, change, 0.5)
-            limit = tf.convert_to_tensor(self._step_limit)
-            limit *= tf.cast(change, limit.dtype)
-            self._step_limit.assign(
-                tf.clip_by_value(limit, self.least_step * self.max_step, self.greatest_step * self.max_step)
-            )
-        self._record(rollbacks=tf.where(sound, 0.0, 1.0))
-        return sound
-
-    def _keep(self, w: Sequence[tf.Tensor], s: tf.Tensor) -> None:
-        """Keep weights that are sound, and the step made from them."""
-        _assign(self._sound, w)
-        self._last_step.assign(s)
-
-    def _roll_back(self, first: tf.Tensor, w: Sequence[tf.Tensor]) -> tf.Tensor:
-        """Return to the last sound weights (the very first are all there is) and forget the curvature: no step."""
-        start = tf.cond(first, lambda: list(w), lambda: [tf.convert_to_tensor(v) for v in self._sound])
-        no_step = tf.zeros_like(self._last_step)
-        self._keep(start, no_step)
-        _assign(self._trainable_variables, start)
-        self._pairs.clear()
-        self._estimator.forget()
-        return no_step
-
-    def _record(self, **values: Any) -> None:
-        row = [tf.cast(values.get(name, 0.0), tf.float64) for name in (*DIAGNOSTICS, "steps")]
-        self._diagnostics.assign_add(tf.stack(row))
-
-    def report(self) -> dict[str, float]:
-        """Means (and, from `pairs_refused` on, sums) of the diagnostics since `forget_diagnostics`."""
-        values = np.array(tf.convert_to_tensor(self._diagnostics))
-        values, steps = values[:-1], values[-1]
-        values[: len(_MEANS)] /= max(steps, 1.0)
-        return dict(zip(DIAGNOSTICS, map(float, values), strict=True))
-
-    def forget_diagnostics(self) -> None:
-        """Start the diagnostics of an epoch."""
-        self._diagnostics.assign(tf.zeros_like(self._diagnostics))
+        if self.guard is None or not self.guard.is_elsewhere(trained_variables(self)):
+            return
+        self.guard.restart()
+        self.pairs.clear()
+        self.pairs.initial.forget()
+        self.estimator.restart()
+        if self.use_ema:
+            assign(averages(self), trained_variables(self))
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Refuse: a gradient alone is not enough."""
@@ -324,14 +289,11 @@ class SQGN(keras.optimizers.Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         """The hyper-parameters."""
+        of_keras = ("name", "learning_rate", "weight_decay", "use_ema", "ema_momentum")
         names = (
             "history", "regularization", "curvature_interval", "curvature_fraction", "variance_reduction",
             "full_gradient_interval", "first_step", "max_step", "scaling", "safeguard", "batches_per_epoch",
+            "gradient_weight", "scale", "floor", "window", "explosion", "growth", "history_dtype",
         )  # fmt: skip
-        base = {key: value for key, value in super().get_config().items() if key in ("name", "learning_rate")}
-        return {**base, **{name: getattr(self, name) for name in names}}
-
-
-def _assign(variables: Sequence[keras.Variable], values: Sequence[tf.Tensor]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+        config = super().get_config()
+        return {**{name: config[name] for name in of_keras}, **{name: getattr(self, name) for name in names}}

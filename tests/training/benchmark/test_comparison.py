@@ -12,7 +12,7 @@ import pytest
 from data_gen.errors import DataError, SettingError
 from training.benchmark.comparison import Contender, compare, failures, gradients_per_iteration, repeat, summary
 from training.benchmark.problems import mnist_problem, read_idx, stability
-from training.sqgn.optimizer import SQGN
+from training.sqgn import SQGN
 
 
 def write_idx(path, array, packed):

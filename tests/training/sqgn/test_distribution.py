@@ -17,8 +17,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 keras.config.set_floatx("float64")
 keras.config.set_dtype_policy("float64")
 from conftest import flat, tiny_data, tiny_network
-from training.sqgn.optimizer import SQGN
-from training.sqgn.partition import Partition
+from training.sqgn import SQGN, Partition
 from training.sqgn.estimators import ESTIMATORS
 
 strategy = tf.distribute.MirroredStrategy([f"/cpu:{i}" for i in range(int(sys.argv[3]))])
@@ -29,7 +28,7 @@ def train(kind, samples, micro_batch=None):
         optimizer = SQGN(variance_reduction=kind, curvature_fraction=1.0)
         model.compile(optimizer=optimizer, loss=keras.losses.MeanSquaredError(dtype="float64"))
     x, y = tiny_data(samples)
-    history = model.fit(Partition.of_arrays(x, y, 4).dataset(model.optimizer), epochs=6, verbose=0)
+    history = model.fit(Partition.of_arrays(x, y, 4), epochs=6, verbose=0)
     return np.append(flat(model.trainable_variables), history.history["loss"])
 
 ends = {kind: train(kind, 11) for kind in ESTIMATORS}
@@ -48,7 +47,7 @@ def test_two_devices_give_the_iterates_of_one(tmp_path):
     results = []
     for devices in (1, 2):
         file = tmp_path / f"{devices}.npz"
-        arguments = [str(Path(__file__).parent), file, str(devices)]
+        arguments = [str(Path(__file__).parents[1]), file, str(devices)]
         done = subprocess.run([sys.executable, "-c", TRAIN, *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
         results.append(np.load(file))

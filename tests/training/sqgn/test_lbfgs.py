@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from training.sqgn.lbfgs import History
+from training.sqgn.scaling import SCALINGS
 
 SIZES = (7, 3, 5)
 SPLITS = np.cumsum(SIZES)[:-1]
@@ -15,6 +16,10 @@ SPLITS = np.cumsum(SIZES)[:-1]
 
 def add(shape, dtype="float64", name=""):
     return keras.Variable(np.zeros(shape), dtype=dtype)
+
+
+def history_of(length, scaling):
+    return History(add, SIZES, length, SCALINGS[scaling](add, SIZES))
 
 
 def push(history, s, v):
@@ -68,7 +73,7 @@ def from_gradients(pairs, gradients):
 @pytest.mark.parametrize("count", [1, 3, 4, 11, 27])
 def test_direction_equals_the_dense_inverse_and_the_two_loops(count, scaling, expected):
     G, rng = quadratic()
-    history = History(add, SIZES, 4, scaling)
+    history = history_of(4, scaling)
     pairs, gradients = [], []
     inverse_times = tf.function(history.inverse_times)
     for _ in range(count):
@@ -86,17 +91,17 @@ def test_direction_equals_the_dense_inverse_and_the_two_loops(count, scaling, ex
 
 def test_without_pairs_the_direction_is_the_scaled_gradient():
     g = np.arange(15.0)
-    d, gamma = History(add, SIZES, 4, "common").inverse_times(tf.constant(g))
+    d, gamma = history_of(4, "common").inverse_times(tf.constant(g))
     np.testing.assert_array_equal(d, g)
     np.testing.assert_array_equal(gamma, 1.0)
-    d, _ = History(add, SIZES, 4, "gradient").inverse_times(tf.constant(g))
+    d, _ = history_of(4, "gradient").inverse_times(tf.constant(g))
     np.testing.assert_allclose(d, from_gradients([], [g]) * g)
 
 
 def test_idle_weights_and_variables_do_not_run_away():
     """Nor are they thrown about by rounding: a gradient of 1e-18 is no gradient."""
     g = np.concatenate([[0.0, *np.ones(6)], np.full(3, 1e-18), np.ones(5)])
-    history = History(add, SIZES, 4, "gradient")
+    history = history_of(4, "gradient")
     d, _ = history.inverse_times(tf.constant(g))
     scaling = np.split(history.initial.times(tf.ones(15, tf.float64), None), SPLITS)
     assert scaling[0][0] <= 10.9 * scaling[0][1]
@@ -106,7 +111,7 @@ def test_idle_weights_and_variables_do_not_run_away():
 
 def test_a_cleared_history_forgets():
     G, rng = quadratic()
-    history = History(add, SIZES, 4, "common")
+    history = history_of(4, "common")
     for _ in range(6):
         s = rng.normal(size=15)
         push(history, s, G @ s)
@@ -124,7 +129,7 @@ def test_a_cleared_history_forgets():
 def test_newton_step_solves_a_quadratic_once_the_history_spans_it():
     """With 15 independent pairs of a 15-dimensional quadratic, conjugate to each other, B is the inverse."""
     G, _ = quadratic()
-    history = History(add, SIZES, 15, "common")
+    history = history_of(15, "common")
     values, vectors = np.linalg.eigh(G)
     for i in range(15):
         push(history, vectors[:, i], values[i] * vectors[:, i])

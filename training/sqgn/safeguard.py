@@ -1,0 +1,125 @@
+"""A watch over the steps: a limit on their length that follows the next gradient, and a way back from a bad one.
+
+Whether a step was too long, a mini-batch that the step was not made from must tell: the one after. Its gradient says by
+its sign along the step whether the limit is to grow or to shrink. Its loss says whether the step has ruined the
+weights; but losses of different mini-batches differ for reasons of their own (one rare sample among many, harder data),
+so a loss that looks bad beside the usual one is held against the loss of *the same* mini-batch at the weights that were
+kept. That takes a forward pass, and only then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from .scaling import AddVariable
+from .vectors import assign, dot, norm, vector_of
+
+SOUND, RUINED, BROKEN = 0, 1, 2
+
+
+class Safeguard:
+    """Sound weights to return to, and the limit on the steps.
+
+    `kept` are the last weights at which the loss looked usual, `departure` (m,) is what leads from them to those now.
+
+    `explosion` is how many times its loss at the kept weights a mini-batch's loss may be; 10 is beyond what a sound
+    step does (1,200 trainings of MNIST had 14 rollbacks at that) and short of what takes long to mend. The limit on
+    the steps is multiplied by `growth` while the next gradient still points down the step, and divided by its root when
+    it does not: 1.05 was better than 1.1, and following both ways alike shrinks too much where noise is all that is
+    left (docs/experiments.md). `max_step` is where the limit starts from; it stays within a factor 30 below (a training
+    does not come to a stand) and 3 above (larger fixed limits diverged).
+    """
+
+    smoothing = 0.9
+    """The usual loss is a mean over some ten mini-batches: long enough not to follow one, short beside an epoch."""
+    least_step, greatest_step = 1.0 / 30.0, 3.0
+    halving = 0.5
+
+    def __init__(
+        self, add: AddVariable, variables: Sequence[Any], max_step: float | None, explosion: float, growth: float
+    ) -> None:
+        self.max_step, self.explosion = max_step, explosion
+        self.growth, self.shrinkage = growth, growth**-0.5
+        self.kept = [add(v.shape, name="kept_weights") for v in variables]
+        self.departure = add((sum(int(np.prod(v.shape)) for v in variables),), name="departure")
+        self.usual_loss = add((), initializer=keras.initializers.Constant(np.inf), name="usual_loss")
+        self.limit = add((), initializer=keras.initializers.Constant(max_step or 0.0), name="step_limit")
+
+    def doubts(self, loss: tf.Tensor, g: tf.Tensor) -> tf.Tensor:
+        """Whether a loss and its gradient (m,) at w_k look bad beside the usual ones."""
+        usual = tf.convert_to_tensor(self.usual_loss)
+        first = ~tf.math.is_finite(usual)
+        return ~_finite(loss, g) | ~(first | (loss <= self._most(usual)))
+
+    def verdict(self, doubtful: tf.Tensor, loss: tf.Tensor, g: tf.Tensor, kept_loss: tf.Tensor) -> tf.Tensor:
+        """What is to be done about mini-batch S_k: one of SOUND, RUINED and BROKEN.
+
+        `kept_loss` is its loss at the kept weights; it is read where `doubtful`. A mini-batch that is not a number at
+        either weights is broken itself. The limit and the usual loss follow one that is sound.
+        """
+        usual = tf.convert_to_tensor(self.usual_loss)
+        first = ~tf.math.is_finite(usual)
+        finite, comparable = _finite(loss, g), tf.math.is_finite(kept_loss) & ~first
+        ruined = doubtful & comparable & (~finite | (loss > self._most(kept_loss)))
+        broken = ~finite & ~comparable
+        sound = ~(ruined | broken)
+        seen = tf.where(doubtful, loss, tf.minimum(loss, usual + tf.abs(usual)))
+        smoothed = tf.where(first, loss, self.smoothing * usual + (1.0 - self.smoothing) * seen)
+        self.usual_loss.assign(tf.where(sound, smoothed, usual))
+        if self.max_step is not None:
+            slope = dot(g, tf.convert_to_tensor(self.departure))
+            change = tf.where(slope < 0.0, self.growth, tf.where(slope > 0.0, self.shrinkage, 1.0))
+            change = tf.where(sound, change, tf.where(ruined, self.halving, 1.0))
+            limit = tf.convert_to_tensor(self.limit)
+            limit *= tf.cast(change, limit.dtype)
+            least, greatest = self.least_step * self.max_step, self.greatest_step * self.max_step
+            self.limit.assign(tf.clip_by_value(limit, least, greatest))
+        return tf.where(ruined, RUINED, tf.where(broken, BROKEN, SOUND))
+
+    def follow(self, doubtful: tf.Tensor, w: Sequence[tf.Tensor], departure: tf.Tensor) -> None:
+        """A step (m,) leads on from sound weights w: keep them, unless the loss there was doubtful."""
+
+        def keep() -> tf.Operation:
+            assign(self.kept, w)
+            self.departure.assign(departure)
+            return tf.no_op()
+
+        def go_on() -> tf.Operation:
+            self.departure.assign_add(departure)
+            return tf.no_op()
+
+        tf.cond(doubtful, go_on, keep)
+
+    def way_back(self) -> list[tf.Tensor]:
+        """The weights to return to; from there nothing has departed."""
+        self.departure.assign(tf.zeros_like(self.departure))
+        return [tf.convert_to_tensor(v) for v in self.kept]
+
+    def is_elsewhere(self, variables: Sequence[Any]) -> bool:
+        """Whether the weights are not where the last step left them (`set_weights`, another training in between).
+
+        Farther from there than rounding explains: some units in the last place, and a thousandth of the step.
+        """
+        if not np.isfinite(float(tf.convert_to_tensor(self.usual_loss))):
+            return False
+        w, departure = vector_of(variables), tf.convert_to_tensor(self.departure)
+        rounding = 10.0 * float(np.finfo(w.dtype.as_numpy_dtype).eps) * norm(w)
+        return bool(norm(w - vector_of(self.kept) - departure) > 1e-3 * norm(departure) + rounding)
+
+    def restart(self) -> None:
+        """Begin anew: the losses so far are of another training."""
+        self.usual_loss.assign(np.inf)
+        self.limit.assign(self.max_step or 0.0)
+        self.departure.assign(tf.zeros_like(self.departure))
+
+    def _most(self, loss: tf.Tensor) -> tf.Tensor:
+        return loss + (self.explosion - 1.0) * tf.abs(loss)
+
+
+def _finite(loss: tf.Tensor, g: tf.Tensor) -> tf.Tensor:
+    return tf.math.is_finite(loss) & tf.math.is_finite(norm(g))
