@@ -52,6 +52,9 @@ def train(
             help="none; mirror (left and right, at random); all, of gathers: also noise, dead traces, scaled sources."
         ),
     ] = "mirror",
+    views: Annotated[
+        int, typer.Option(help="Panels of each training model: of all traces, and of random parts of them.")
+    ] = 4,
     precision: Annotated[
         str | None, typer.Option(help="Of the arithmetic: float32, or bfloat16, the default where processors have it.")
     ] = None,
@@ -92,6 +95,7 @@ def train(
         average=recipe.average if average is None else average,
         loss=recipe.loss if loss is None else loss,
         precision=faster if precision is None else precision,
+        views=views,
     )
     check_survey(settings, opened)
     run = begin_run(output, settings, opened)
@@ -101,7 +105,7 @@ def train(
     opened.verify()
     try:
         with progress("migrating", len(opened), "models") as advance:
-            samples = samples_of(network, opened, progress=advance)
+            samples = samples_of(network, opened, views=views, progress=advance)
         with bar(f"training {output.name}", settings.epochs, "epochs") as advance:
             train_run(run, opened, [_told(advance, settings.epochs)], samples, keep_checkpoint)
     except KeyboardInterrupt:

@@ -81,7 +81,7 @@ def train(
     check_survey(settings, survey)
     with locked(run.folder, "tomo train"):
         keras.utils.set_random_seed(settings.seed)
-        samples = samples or samples_of(settings.network, survey)
+        samples = samples or samples_of(settings.network, survey, views=settings.views)
         learn, validation = split(survey, settings.validation)
         model = make_model(settings, samples, learn)
         augmentation = AUGMENTATIONS[settings.augment]

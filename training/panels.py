@@ -20,9 +20,6 @@ PROFILES = 48
 MODELS_FOR_PROFILES = 800
 """So many training models tell what profiles there are; more are no other."""
 
-VIEWS = 4
-"""Panels of each training model: of all traces, and of three random parts of them."""
-
 
 def define_panels(survey: Survey) -> PanelDefinition:
     """The panels of a survey: references from its training models, everything else by default.
@@ -40,18 +37,18 @@ def samples_of(
     network: str,
     survey: Survey,
     definition: PanelDefinition | None = None,
+    views: int = 1,
     workers: int | None = None,
     progress: Callable[[int], None] = lambda models: None,
 ) -> Samples:
     """What a network of this name reads of a survey: its gathers, or its panels, which are made if they are not there.
 
-    `definition` is that of the network's panels, in the views of all traces alone; without one the survey is for
-    training, and they are defined by it. `progress` is told of models whose panels are made. Raises DataError for
+    `definition` is that of the network's panels; without one the survey is for training, and they are defined by it.
+    `views` of the training models are made. `progress` is told of models whose panels are made. Raises DataError for
     panels that cannot be made, MachineError as `PanelStore.make`.
     """
     if NETWORKS[network].reads == GATHERS:
         return GatherSamples(survey)
-    views = VIEWS if definition is None else 1
     definition = definition or define_panels(survey)
     if survey.folder is None:
         return PanelSamples(survey, definition, views, _in_memory(survey, definition, views))

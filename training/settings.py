@@ -39,6 +39,7 @@ class Settings:
         validation: the share of the training models that is held back, to choose weights by; 0 for none.
         loss: a name in `training.loss.LOSSES`.
         precision: of the layers' arithmetic in training, one of `PRECISIONS`; weights and loss are float32.
+        views: panels that there are of each training model, the first of all traces, the others of random parts of them.
         average: how much of the moving average of the weights is kept at an iteration; 0 for the weights themselves.
     """
 
@@ -55,6 +56,7 @@ class Settings:
     average: float = 0.0
     loss: str = "squared"
     precision: str = "float32"
+    views: int = 4
 
     def __post_init__(self) -> None:
         choose("optimizer", self.optimizer, OPTIMIZERS)
@@ -65,7 +67,7 @@ class Settings:
         choose("precision", self.precision, PRECISIONS)
         if NETWORKS[self.network].reads == PANELS and self.augment not in OF_ANY_INPUT:
             raise SettingError(f"panels are augmented by {' or '.join(OF_ANY_INPUT)}, not {self.augment!r}")
-        for name in ("epochs", "batch_size", "learning_rate", "micro_batch"):
+        for name in ("epochs", "batch_size", "learning_rate", "micro_batch", "views"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise SettingError(f"{name.replace('_', ' ')} must be positive, not {value}")

@@ -50,41 +50,72 @@ class Traces:
         return np.abs(self.receiver_x - self.source_x)
 
 
-class Kirchhoff:
-    """Migration of traces to points, in multiples of one profile, apart by classes of offset.
+class Rays:
+    """The two ends of the rays from traces to the points of an image, apart by classes of offset.
 
     Args:
         traces: where sources and receivers stand.
-        samples, interval: of the traces, the interval in s.
-        delay: time [s] of the wavelet's peak.
-        profile: velocity profile.
         depth, x: of the image's rows and columns [m].
         classes: number (trace,) of the image that a trace belongs to, from 0 to `count` - 1.
     """
 
-    def __init__(
-        self,
-        traces: Traces,
-        samples: int,
-        interval: float,
-        delay: float,
-        profile: Profile,
-        depth: np.ndarray,
-        x: np.ndarray,
-        classes: np.ndarray,
-        count: int,
-    ) -> None:
-        self.samples, self.interval = samples, interval
-        self.finer = int(np.ceil(interval / FINER_THAN))
+    def __init__(self, traces: Traces, depth: np.ndarray, x: np.ndarray, classes: np.ndarray, count: int) -> None:
+        self.depth = depth
         self.shape = (count, len(depth), len(x))
-        self._classes = classes.astype(np.int32)
-        self._delay = np.float32(delay * self.finer / interval)
-        sources = _End(traces.source_x, traces.source_depth, profile, depth, x, self.finer / interval)
-        receivers = _End(traces.receiver_x, traces.receiver_depth, profile, depth, x, self.finer / interval)
+        self.classes = classes.astype(np.int32)
+        self.sources = _End(traces.source_x, traces.source_depth, depth, x)
+        self.receivers = _End(traces.receiver_x, traces.receiver_depth, depth, x)
+
+    def fold(self, live: np.ndarray) -> np.ndarray:
+        """Sum of the weights of the live traces (trace,), (class, depth, x)."""
+        weights = np.zeros((self.shape[0], self.shape[1] * self.shape[2]), np.float32)
+        sources, receivers = self.sources, self.receivers
+        _add_weights(live, self.classes, sources.number, receivers.number, sources.weights, receivers.weights, weights)
+        return weights.reshape(self.shape)
+
+
+class _End:
+    """One end of the rays, at the places where sources, or receivers, stand.
+
+    `number` (trace,) of the place; to every point `weights` float32 (place, point), cosines of the ray's angle with the
+    vertical.
+    """
+
+    def __init__(self, x0: np.ndarray, depth0: np.ndarray, depth: np.ndarray, x: np.ndarray) -> None:
+        self.places, number = np.unique(np.stack([x0, depth0], axis=1), axis=0, return_inverse=True)
+        self.number = number.ravel().astype(np.int32)
+        self._across = np.square(x - self.places[:, :1]).astype(np.float32)[:, None]
+        down = (np.abs(depth - self.places[:, 1:]) + NEAR).astype(np.float32)[:, :, None]
+        self.weights = (down / np.sqrt(down**2 + self._across)).reshape(len(self.places), -1)
+
+    def times(self, profile: Profile, depth: np.ndarray, rate: float) -> np.ndarray:
+        """One-way times to the points in units of 1 / rate [s], float32 (place, point)."""
+        times = np.empty((len(self.places), len(depth), self._across.shape[2]), np.float32)
+        for depth0 in np.unique(self.places[:, 1]):
+            vertical, squared = (values.astype(np.float32)[:, None] for values in profile.layers_between(depth0, depth))
+            here = self.places[:, 1] == depth0
+            times[here] = np.sqrt((rate * vertical) ** 2 + self._across[here] * (np.float32(rate) ** 2 / squared))
+        return times.reshape(len(self.places), -1)
+
+
+class Kirchhoff:
+    """Migration along rays in multiples of one velocity profile.
+
+    `samples` and `interval` [s] are of the traces, `delay` [s] is the time of the wavelet's peak.
+    """
+
+    def __init__(self, rays: Rays, samples: int, interval: float, delay: float, profile: Profile) -> None:
+        self.samples, self.interval, self.shape = samples, interval, rays.shape
+        self.finer = int(np.ceil(interval / FINER_THAN))
+        rate = self.finer / interval
+        self._delay = np.float32(delay * rate)
+        ends = rays.sources, rays.receivers
         self._geometry = (
-            self._classes, sources.number, receivers.number, sources.times, receivers.times,
-            sources.weights, receivers.weights,
-        )  # fmt: skip
+            rays.classes,
+            *(end.number for end in ends),
+            *(end.times(profile, rays.depth, rate) for end in ends),
+            *(end.weights for end in ends),
+        )
 
     def prepare(self, traces: np.ndarray) -> np.ndarray:
         """Traces (trace, sample) times t, finer by a Fourier series, float32, with two zeros at their ends.
@@ -110,39 +141,13 @@ class Kirchhoff:
 
     def demigrate(self, image: np.ndarray, live: np.ndarray, factor: float = 1.0) -> np.ndarray:
         """The transpose of `migrate`: traces (trace, fine sample) that scatterers of these strengths give."""
-        traces = np.zeros((len(self._classes), self.samples * self.finer + 2), np.float32)
+        traces = np.zeros((len(self._geometry[0]), self.samples * self.finer + 2), np.float32)
         flat = np.ascontiguousarray(image, np.float32).reshape(self.shape[0], -1)
         _demigrate(flat, live, self._geometry, np.float32(1 / factor), self._delay, traces)
         return traces
 
-    def fold(self, live: np.ndarray) -> np.ndarray:
-        """Sum of the weights of the live traces, (class, depth, x): what `migrate` makes of traces of ones."""
-        weights = np.zeros((self.shape[0], self.shape[1] * self.shape[2]), np.float32)
-        _add_weights(live, self._geometry, weights)
-        return weights.reshape(self.shape)
 
-
-class _End:
-    """One end of the rays, for the places that sources, or receivers, stand at.
-
-    `number` (trace,) of the place; to every point `times` [fine samples] and `weights`, cosines of the ray's angle with
-    the vertical, both float32 (place, point).
-    """
-
-    def __init__(
-        self, x0: np.ndarray, depth0: np.ndarray, profile: Profile, depth: np.ndarray, x: np.ndarray, rate: float
-    ) -> None:
-        places, number = np.unique(np.stack([x0, depth0], axis=1), axis=0, return_inverse=True)
-        self.number = number.ravel().astype(np.int32)
-        rows, columns = depth[:, None], x[None]
-        times = [profile.time(at_x, at_depth, columns, rows) * rate for at_x, at_depth in places]
-        self.times = np.stack(times).astype(np.float32).reshape(len(places), -1)
-        vertical = [np.abs(rows - at_depth) + NEAR for _, at_depth in places]
-        weights = [v / np.hypot(columns - at_x, v) for v, (at_x, _) in zip(vertical, places, strict=True)]
-        self.weights = np.stack(weights).astype(np.float32).reshape(len(places), -1)
-
-
-# `geometry` is, for all three: classes (trace,), numbers of the place of source and receiver (trace,), times of source
+# `geometry` is: classes (trace,), numbers of the place of source and receiver (trace,), times of source
 # and receiver, weights of source and receiver (place, point). The other arrays: live (trace,), traces (trace, fine
 # sample), image (class, point).
 
@@ -181,8 +186,7 @@ def _demigrate(image, live, geometry, stretch, delay, traces):
 
 
 @numba.njit(cache=True, nogil=True)
-def _add_weights(live, geometry, weights):
-    classes, sources, receivers, _, _, source_w, receiver_w = geometry
+def _add_weights(live, classes, sources, receivers, source_w, receiver_w, weights):
     for k in range(len(classes)):
         if live[k]:
             out, w_s, w_r = weights[classes[k]], source_w[sources[k]], receiver_w[receivers[k]]

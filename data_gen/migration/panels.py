@@ -11,11 +11,14 @@ import numpy as np
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
 from data_gen.grid import Grid
-from data_gen.migration.kirchhoff import Kirchhoff, Traces
+from data_gen.migration.kirchhoff import Kirchhoff, Rays, Traces
 from data_gen.migration.reference import References
 from data_gen.migration.travel_time import Profile
 
 KILOMETRE = 1000.0
+
+LEAST_FOLD = 1e-3
+"""Where no trace of a class sees a point its panel is zero, not a quotient of zeros."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +94,9 @@ class PanelMaker:
         if acquisition.grid != definition.grid:
             raise DataError(f"panels of {definition.grid} cannot be made over {acquisition.grid}")
         self.definition, self.acquisition = definition, acquisition
-        self._traces = Traces.of(acquisition)
-        self._classes = np.searchsorted(definition.offset_bounds, self._traces.offset, side="right")
+        traces = Traces.of(acquisition)
+        classes = np.searchsorted(definition.offset_bounds, traces.offset, side="right")
+        self._rays = Rays(traces, definition.depth, definition.x, classes, len(definition.offset_bounds) + 1)
         self._references = References(np.array(definition.profiles), references)
 
     def panels(self, gathers: np.ndarray, live: np.ndarray | None = None, rank: int = 0) -> np.ndarray:
@@ -110,12 +114,9 @@ class PanelMaker:
         fit = self._references.fit(traces, alive, rank)
         residual = self._references.residual(traces, alive, fit)
         profile = Profile(self._references.profiles[fit.number], acquisition.grid.spacing)
-        kirchhoff = Kirchhoff(
-            self._traces, acquisition.samples, acquisition.sample_interval, acquisition.delay, profile,
-            definition.depth, definition.x, self._classes, len(definition.offset_bounds) + 1,
-        )  # fmt: skip
+        kirchhoff = Kirchhoff(self._rays, acquisition.samples, acquisition.sample_interval, acquisition.delay, profile)
         prepared = kirchhoff.prepare(residual)
-        fold = np.maximum(kirchhoff.fold(alive), 1e-3)
+        fold = np.maximum(self._rays.fold(alive), LEAST_FOLD)
         images = [kirchhoff.migrate(prepared, alive, factor) / fold for factor in definition.factors]
         panels = np.empty(definition.shape, np.float32)
         panels[..., :-1] = np.moveaxis(np.concatenate(images), 0, -1)

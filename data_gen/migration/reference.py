@@ -72,6 +72,7 @@ class References:
 
     def __init__(self, profiles: np.ndarray, gathers: np.ndarray) -> None:
         self.profiles, self.gathers = profiles, gathers
+        self._rows = np.asarray(gathers, np.float32).reshape(len(gathers), -1)
         self._power = np.sum(np.square(gathers, dtype=np.float64), axis=2)
 
     def fit(self, traces: np.ndarray, live: np.ndarray, rank: int = 0) -> Fit:
@@ -79,9 +80,9 @@ class References:
 
         Raises DataError for traces that no reference explains at any positive amplitude.
         """
-        product = np.einsum("kts,ts->k", self.gathers[:, live], traces[live], dtype=np.float64, optimize=True)
+        product = self._rows @ (traces * live[:, None]).ravel()
         power = self._power[:, live].sum(axis=1)
-        explained = np.where(product > 0, product**2 / power, 0.0)
+        explained = np.where(product > 0, product.astype(np.float64) ** 2 / power, 0.0)
         order = np.argsort(-explained, kind="stable")
         number = int(order[min(rank, int(np.count_nonzero(explained)) - 1)])
         if explained[number] == 0:

@@ -29,15 +29,19 @@ class Profile:
         """Velocity [m/s] at depths [m]; beyond its ends the profile goes on as it ends."""
         return np.interp(depth, self._depth, self._velocity)
 
-    def time(self, x0: float, depth0: float, x: np.ndarray, depth: np.ndarray) -> np.ndarray:
-        """One-way times [s] from (x0, depth0) to the points (x, depth) [m], arrays that are broadcast.
+    def layers_between(self, depth0: float, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Vertical time t0 [s] and squared RMS velocity [m²/s²] between a depth and others [m], both as `depth`.
 
-        A profile that is f times as fast everywhere has 1 / f of these times.
+        A profile that is f times as fast everywhere has 1 / f of these times, and f² of these squares.
         """
         vertical = np.abs(np.interp(depth, self._depth, self._time) - np.interp(depth0, self._depth, self._time))
         length = np.abs(np.interp(depth, self._depth, self._length) - np.interp(depth0, self._depth, self._length))
         level = np.abs(depth - depth0) < 1e-3 * self._depth[1]
-        squared = np.where(level, self.velocity(depth) ** 2, length / np.where(level, 1.0, vertical))
+        return vertical, np.where(level, self.velocity(depth) ** 2, length / np.where(level, 1.0, vertical))
+
+    def time(self, x0: float, depth0: float, x: np.ndarray, depth: np.ndarray) -> np.ndarray:
+        """One-way times [s] from (x0, depth0) to the points (x, depth) [m], arrays that are broadcast."""
+        vertical, squared = self.layers_between(depth0, depth)
         return np.sqrt(vertical**2 + (x - x0) ** 2 / squared)
 
 

@@ -111,7 +111,7 @@ def tomography_problem(survey: Survey, network: str, batch_size: int, micro_batc
     """The paper's section 6.2 on a survey; raises SettingError where the network does not suit it."""
     settings = Settings("sqgn", network, 1, batch_size, micro_batch=micro_batch)
     check_survey(settings, survey)
-    samples = samples_of(network, survey)
+    samples = samples_of(network, survey, views=settings.views)
 
     def build(optimizer: keras.optimizers.Optimizer, seed: int) -> keras.Model:
         return make_model(replace(settings, seed=seed), samples, survey.train, optimizer)

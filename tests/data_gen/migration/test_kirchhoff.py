@@ -7,7 +7,7 @@ import pytest
 
 from data_gen.acquisition import Acquisition
 from data_gen.grid import Grid
-from data_gen.migration.kirchhoff import Kirchhoff, Traces
+from data_gen.migration.kirchhoff import Kirchhoff, Rays, Traces
 from data_gen.migration.travel_time import Profile
 from data_gen.simulator.acoustic import Simulator
 
@@ -21,10 +21,9 @@ LINES = {"spread": SPREAD, "sparse": SPARSE, "deep receivers": DEEP}
 def kirchhoff(acquisition: Acquisition, velocity: np.ndarray, classes: int = 1) -> Kirchhoff:
     traces = Traces.of(acquisition)
     of_class = np.minimum(traces.offset // 300, classes - 1)
-    return Kirchhoff(
-        traces, acquisition.samples, acquisition.sample_interval, acquisition.delay,
-        Profile(velocity, GRID.spacing), GRID.depth, GRID.x, of_class, classes,
-    )  # fmt: skip
+    rays = Rays(traces, GRID.depth, GRID.x, of_class, classes)
+    profile = Profile(velocity, GRID.spacing)
+    return Kirchhoff(rays, acquisition.samples, acquisition.sample_interval, acquisition.delay, profile)
 
 
 def test_times_in_a_constant_velocity_are_distances():
@@ -63,10 +62,12 @@ def test_demigration_is_the_transpose_of_migration(line, factor):
 
 
 def test_the_fold_is_the_migration_of_ones():
-    operator = kirchhoff(SPREAD, np.full(60, 4500.0), classes=2)
-    live = np.arange(SPREAD.sources * SPREAD.receivers) % 3 > 0
+    traces = Traces.of(SPREAD)
+    rays = Rays(traces, GRID.depth, GRID.x, traces.offset // 600, 2)
+    operator = Kirchhoff(rays, 120, 0.008, 0.15, Profile(np.full(60, 4500.0), GRID.spacing))
+    live = np.arange(len(traces.offset)) % 3 > 0
     ones = np.ones((len(live), operator.samples * operator.finer + 2), np.float32)
-    np.testing.assert_allclose(operator.migrate(ones, live), operator.fold(live), rtol=1e-5)
+    np.testing.assert_allclose(operator.migrate(ones, live), rays.fold(live), rtol=1e-5)
 
 
 @pytest.mark.parametrize("line", LINES)
