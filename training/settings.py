@@ -39,7 +39,7 @@ class Settings:
         validation: the share of the training models that is held back, to choose weights by; 0 for none.
         loss: a name in `training.loss.LOSSES`.
         precision: of the layers' arithmetic in training, one of `PRECISIONS`; weights and loss are float32.
-        views: panels that there are of each training model, the first of all traces, the others of random parts of them.
+        views: panels of each training model: the first of all traces, the others of random parts of them.
         average: how much of the moving average of the weights is kept at an iteration; 0 for the weights themselves.
     """
 
