@@ -44,8 +44,9 @@ class PseudoHuberError(keras.losses.Loss):
 
     def call(self, y: tf.Tensor, h: tf.Tensor) -> tf.Tensor:
         """Per sample, (batch,)."""
-        root = tf.sqrt(1.0 + tf.square((h - y) / self.delta))
-        return 2.0 * (self.delta / KILOMETRE) ** 2 * tf.reduce_sum(root - 1.0, range(1, len(h.shape)))
+        square = tf.square((h - y) / self.delta)
+        rise = square / (tf.sqrt(1.0 + square) + 1.0)  # sqrt(1 + square) - 1 without cancellation
+        return 2.0 * (self.delta / KILOMETRE) ** 2 * tf.reduce_sum(rise, range(1, len(h.shape)))
 
     def hessian_product(self, y: tf.Tensor, h: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         """The Hessian of the mean over the batch with respect to h, times z."""

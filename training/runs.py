@@ -24,10 +24,13 @@ import numpy as np
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
 from data_gen.files import TEMPORARY, write_json
+from data_gen.grid import Grid
 from data_gen.survey.reader import Survey
+from models.registry import NETWORKS, PANELS
 from training.settings import Settings
 
 FORMAT = 2
+GRID_FIELDS = tuple(field.name for field in dataclasses.fields(Grid))
 
 
 @dataclass(frozen=True)
@@ -105,8 +108,13 @@ class Run:
         return survey
 
     def check_geometry(self, survey: Survey) -> None:
-        """Raise DataError unless the survey was recorded with the acquisition that the network was trained for."""
+        """Raise DataError unless the network can read the survey.
+
+        One that reads gathers knows those of its own acquisition alone, one that reads panels any over its grid.
+        """
         different = self.acquisition.differences(survey.acquisition)
+        if NETWORKS[self.settings.network].reads == PANELS:
+            different = [name for name in different if name in GRID_FIELDS]
         if different:
             raise DataError(f"{self.folder} was trained on another geometry than {survey.name}: {', '.join(different)}")
 

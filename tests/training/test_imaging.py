@@ -1,0 +1,213 @@
+"""The imaging network: built for any grid, trained by every optimizer, indifferent to unit and line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import flat
+
+import training
+from data_gen.acquisition import Acquisition
+from data_gen.errors import DataError, SettingError
+from data_gen.geology import random_model
+from data_gen.grid import Grid
+from data_gen.production.generate import generate_survey
+from data_gen.simulator.acoustic import Simulator
+from data_gen.survey.reader import Survey
+from data_gen.survey.specification import SurveySpecification
+from models.conditioning import Conditioning
+from models.registry import NETWORKS
+from training.evaluation.evaluate import evaluate
+from training.fit import train
+from training.loss import PseudoHuberError, SquaredError
+from training.panels import samples_of
+from training.pipeline import training_partition
+from training.runs import begin_run
+from training.settings import Settings
+from training.sqgn import SecondOrderModel
+
+LINE = Acquisition(Grid(40, 40, 15.0), sources=4, receivers=20, samples=60, sample_interval=0.008)
+SETTINGS = Settings(
+    "adamw",
+    "unet",
+    6,
+    8,
+    schedule="cosine",
+    validation=0.2,
+    average=0.9,
+    loss="pseudo-huber",
+    augment="mirror",
+    views=3,
+)
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory) -> Survey:
+    folder = tmp_path_factory.mktemp("imaging") / "survey"
+    generate_survey(SurveySpecification(LINE, models=48, train_models=40), folder, workers=2)
+    return Survey.open(folder)
+
+
+@pytest.fixture(scope="module")
+def run(survey, tmp_path_factory):
+    run = begin_run(tmp_path_factory.mktemp("run") / "unet", SETTINGS, survey)
+    train(run, survey)
+    return run
+
+
+def conditioning(panels: tuple[int, int, int], image: tuple[int, int]) -> Conditioning:
+    shape = (panels[0], 1, panels[2])
+    return Conditioning(
+        panels, np.zeros(shape, np.float32), np.ones(shape, np.float32), np.full(image, 2500, np.float32)
+    )
+
+
+@pytest.mark.parametrize("name", ["unet", "unet-large"])
+@pytest.mark.parametrize(
+    ("panels", "image"), [((100, 50, 25), (100, 100)), ((51, 33, 9), (51, 66)), ((48, 24, 25), (48, 48))]
+)
+def test_the_network_is_built_for_any_grid_and_starts_near_the_mean_profile(name, panels, image):
+    network = NETWORKS[name].build(conditioning(panels, image), keras.Model, 0, "float32")
+    velocity = network.predict(np.random.default_rng(0).normal(size=(2, *panels)).astype(np.float32), verbose=0)
+    assert velocity.shape == (2, *image)
+    assert np.abs(velocity.mean() - 2500) < 100
+
+
+@pytest.mark.parametrize("loss", [SquaredError(), PseudoHuberError(delta=150.0)])
+def test_losses_have_the_hessians_they_say(loss, float64):
+    """Against automatic differentiation, in float64."""
+    rng = np.random.default_rng(0)
+    y, h = (tf.constant(rng.uniform(1500, 4500, (3, 4, 5))) for _ in range(2))
+    z = tf.constant(rng.normal(size=(3, 4, 5)))
+    with tf.GradientTape() as outer:
+        outer.watch(h)
+        with tf.GradientTape() as inner:
+            inner.watch(h)
+            value = tf.reduce_mean(loss.call(y, h))
+        slope = tf.reduce_sum(inner.gradient(value, h) * z)
+    np.testing.assert_allclose(loss.hessian_product(y, h, z), outer.gradient(slope, h), rtol=1e-10)
+
+
+def test_pseudo_huber_is_the_square_of_small_errors_and_linear_in_large_ones():
+    y, small, large = (tf.constant(np.full((1, 1, 1), value)) for value in (2000.0, 2001.0, 4000.0))
+    loss = PseudoHuberError(delta=100.0)
+    assert float(loss(y, small)) == pytest.approx(1e-6, rel=1e-4)
+    assert float(loss(y, large)) == pytest.approx(2 * 0.1 * (2.0 - 0.1), rel=0.01)
+
+
+def test_it_learns(run, survey):
+    history = run.history()
+    assert history["loss"][-1] < 0.9 * history["loss"][0]
+    assert not run.checkpoint_file.exists()
+
+
+@pytest.mark.parametrize("optimizer", ["sqgn", "adam"])
+def test_other_optimizers_train_it(survey, tmp_path, optimizer):
+    settings = replace(SETTINGS, optimizer=optimizer, epochs=3, schedule="constant", loss="squared")
+    run = begin_run(tmp_path / optimizer, settings, survey)
+    train(run, survey)
+    history = run.history()
+    assert np.isfinite(history["loss"]).all()
+    assert history["loss"][-1] < history["loss"][0]
+
+
+def test_half_precision_trains_alike(survey, tmp_path):
+    """bfloat16 has 8 bits of mantissa: after one epoch the losses agree to some percent."""
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        run = begin_run(tmp_path / precision, replace(SETTINGS, epochs=1, precision=precision), survey)
+        network = train(run, survey)
+        assert all(v.dtype == "float32" for v in network.trainable_variables)
+        losses.append(run.history()["loss"][0])
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
+def test_the_final_network_loads_in_plain_keras_and_says_the_same(run, survey):
+    network = keras.saving.load_model(run.model_file)
+    assert type(network) in (keras.Model, keras.src.models.functional.Functional)
+    predictor = training.load(run.folder)
+    panels = samples_of("unet", survey, predictor.card.panels).inputs(survey.test).astype(np.float32)
+    both = (network.predict(panels, verbose=0) + network.predict(panels[:, :, ::-1], verbose=0)[..., ::-1]) / 2
+    np.testing.assert_allclose(predictor.predict_models(survey, survey.test), both, rtol=1e-5)
+
+
+def test_gathers_and_the_survey_s_panels_give_the_same_image(run, survey):
+    """Panels on disk are float16."""
+    predictor = training.load(run.folder)
+    direct = predictor.predict(survey.gathers(survey.test[:3]))
+    np.testing.assert_allclose(direct, predictor.predict_models(survey, survey.test[:3]), atol=10.0)
+
+
+def test_the_unit_of_the_gathers_changes_nothing(run, survey):
+    predictor = training.load(run.folder)
+    gathers = survey.gathers(survey.test[:2])
+    np.testing.assert_allclose(predictor.predict(1000 * gathers), predictor.predict(gathers), atol=0.5)
+
+
+def test_the_mirrored_survey_gives_the_mirrored_image(run, survey):
+    predictor = training.load(run.folder)
+    gathers = survey.gathers(survey.test[:2])
+    np.testing.assert_allclose(
+        predictor.predict(gathers[:, ::-1, ::-1]), predictor.predict(gathers)[..., ::-1], atol=0.5
+    )
+
+
+def test_another_line_is_read(run):
+    """Half the receivers of the same models, recorded anew."""
+    fewer = replace(LINE, receivers=10, sources=3)
+    velocity = random_model(np.random.default_rng([0, 41]), LINE).velocity
+    predictor = training.load(run.folder)
+    one = predictor.predict(Simulator(LINE).gather(velocity))
+    other = predictor.predict(Simulator(fewer).gather(velocity), fewer)
+    assert np.sqrt(np.mean((one - other) ** 2)) < 200
+    with pytest.raises(DataError, match="are not those of 4 sources"):
+        predictor.predict(Simulator(fewer).gather(velocity))
+
+
+def test_scores_on_a_survey_of_another_line(run, survey, tmp_path):
+    fewer = replace(LINE, receivers=10)
+    generate_survey(SurveySpecification(fewer, models=4, train_models=0, seed=5), tmp_path / "other", workers=1)
+    other = Survey.open(tmp_path / "other")
+    evaluation = evaluate([run], training.load(run.folder).card.mean_velocity, other, other.test)
+    assert np.isfinite(evaluation.means()["unet"]["rmse"])
+
+
+def test_mirrored_panels_go_with_the_mirrored_model(survey):
+    samples = samples_of("unet", survey, views=3)
+    partition = training_partition(samples, survey.train[:1], 1, 0, training.fit.AUGMENTATIONS["mirror"])
+    whole = {view: samples.inputs(survey.train[:1], np.array([view])).astype(np.float32) for view in range(3)}
+    velocity = survey.velocity(survey.train[:1])
+    seen = set()
+    for number in range(40):
+        panels, model = partition.read(tf.constant([0], tf.int64), tf.constant([0, number], tf.int32))
+        turned = not np.array_equal(model, velocity)
+        panels = panels.numpy()[:, :, ::-1] if turned else panels.numpy()
+        np.testing.assert_array_equal(model.numpy()[..., ::-1] if turned else model, velocity)
+        (view,) = [view for view, expected in whole.items() if np.array_equal(panels, expected)]
+        seen.add((view, turned))
+    assert seen == {(view, turned) for view in range(3) for turned in (True, False)}
+
+
+def test_what_panels_cannot_be_augmented_by_is_refused():
+    with pytest.raises(SettingError, match="panels are augmented by none or mirror"):
+        replace(SETTINGS, augment="all")
+
+
+def test_a_stopped_training_of_the_imaging_network_ends_with_the_same_weights(survey, tmp_path, run):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    stopped = begin_run(tmp_path / "stopped", SETTINGS, survey)
+    with pytest.raises(KeyboardInterrupt):
+        train(stopped, survey, [Stop()])
+    train(stopped, survey)
+    ends = [keras.saving.load_model(each.model_file) for each in (run, stopped)]
+    np.testing.assert_array_equal(*(flat(network.trainable_variables) for network in ends))
+    assert isinstance(ends[0], keras.Model)
+    assert not isinstance(ends[0], SecondOrderModel)
