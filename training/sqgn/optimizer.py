@@ -248,6 +248,7 @@ class SQGN(keras.optimizers.Optimizer):
         A pair with `s'v <= 0` or a non-finite entry never enters.
         """
         v = v + tf.constant(self.regularization, v.dtype) * s
+        s, v = self.pairs.as_stored(s), self.pairs.as_stored(v)
         sv, ss, vv = dot(s, v), dot(s, s), dot(v, v)
         accepted = due & (sv > 0.0) & tf.math.is_finite(sv) & tf.math.is_finite(vv) & (ss > 0.0)
         tf.cond(accepted, lambda: self.pairs.push(s, v, sv, vv), lambda: tf.no_op())
