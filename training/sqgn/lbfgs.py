@@ -126,6 +126,8 @@ def _combination(rows: tf.Tensor, coefficients: tf.Tensor, dtype: tf.DType) -> t
         return tf.linalg.matvec(tf.cast(rows[:, start : start + length], dtype), coefficients, transpose_a=True)
 
     first, count = _blocks(rows)
+    if not count:
+        return block(0, first)
     _, others = tf.while_loop(
         lambda number, _: number < count,
         lambda number, array: (number + 1, array.write(number, block(first + number * BLOCK, BLOCK))),
