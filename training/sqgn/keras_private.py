@@ -1,13 +1,12 @@
 """What is not public in Keras and TensorFlow and is used all the same, each name once.
 
-`tests/training/sqgn/test_keras_private.py` says which of them has moved in a new version. Measured and written against
-Keras 3.12 to 3.15 and TensorFlow 2.20 and 2.21.
+`tests/training/sqgn/test_keras_private.py` says which of them has moved in a new version. Written against Keras 3.15 and
+TensorFlow 2.21.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -27,8 +26,7 @@ def is_functional(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
     return functional_init_arguments(args, kwargs)
 
 
-@functools.cache
-def functional(cls: type[keras.Model]) -> type[keras.Model]:
+def functional(cls: type[Any]) -> type[Any]:
     """The subclass of a model class whose models are made of inputs and outputs, saved and loaded by the same name.
 
     Keras would instead put `Functional` among the bases of the class itself, and of all between it and `Model`, with
@@ -36,9 +34,15 @@ def functional(cls: type[keras.Model]) -> type[keras.Model]:
     """
     if issubclass(cls, Functional):
         return cls
+    if cls in _FUNCTIONAL:
+        return _FUNCTIONAL[cls]
     made = type(cls.__name__, (cls, Functional), {"__module__": cls.__module__, "__doc__": cls.__doc__})
     package, _, name = keras.saving.get_registered_name(cls).rpartition(">")
-    return keras.saving.register_keras_serializable(package, name)(made) if package else made
+    _FUNCTIONAL[cls] = keras.saving.register_keras_serializable(package, name)(made) if package else made
+    return _FUNCTIONAL[cls]
+
+
+_FUNCTIONAL: dict[type[Any], type[Any]] = {}
 
 
 def layers_of(model: keras.Model) -> list[keras.Layer]:
@@ -97,6 +101,7 @@ def write_row(matrix: keras.Variable, number: tf.Tensor, row: tf.Tensor) -> None
     TensorFlow copies a variable that was written in part whenever it is read, from then on; that is switched off again.
     Now it is the write that copies all, if somebody still holds what was read: let the write come after all uses.
     """
+    row = tf.cast(row, matrix.dtype)
     matrix.value.scatter_update(tf.IndexedSlices(row[None], number[None]))
     for variable in tf.distribute.get_strategy().experimental_local_results(matrix.value):
         tf.raw_ops.DisableCopyOnRead(resource=variable.handle)

@@ -11,7 +11,9 @@ second loop starts from. But each loop is a product of a whole matrix with a vec
 other is algebra with L x L matrices, in float64.
 
 All weights are one vector (m,). The history is `2 L m` floats; L = 20 stores 40 copies of the network. A direction
-reads S and V twice, and a new pair reads S once more, for its products with all `s_i`.
+reads S and V twice, and a new pair reads S once more, for its products with all `s_i`. Stored in bfloat16 it is half as
+much: pairs are rounded to 8 bits before anything is computed of them, so that B is the exact inverse of these pairs,
+positive definite as ever, and every product with them is in the weights' own precision, a block at a time.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ class History:
     """The last L curvature pairs `(s_i, v_i)`, in variables that the optimizer creates and saves.
 
     `add(shape, dtype=..., name=...)` creates a variable; `sizes` are the numbers of weights of the network's variables,
-    which follow each other in every vector (m,); `initial` is the initial inverse Hessian D.
+    which follow each other in every vector (m,); `initial` is the initial inverse Hessian D; `dtype` is what pairs are
+    stored in, None for the precision of the weights.
     """
 
     def __init__(
@@ -47,11 +50,15 @@ class History:
         """Forget all pairs."""
         self.written.assign(tf.zeros_like(self.written))
 
+    def as_stored(self, vector: tf.Tensor) -> tf.Tensor:
+        """A vector (m,) rounded as a row of the history is."""
+        return tf.cast(tf.cast(vector, self.steps.dtype), vector.dtype)
+
     def push(self, s: tf.Tensor, v: tf.Tensor, sv: tf.Tensor, vv: tf.Tensor) -> tf.Operation:
         """Add a pair of vectors (m,), with `s'v` > 0 and `v'v`, in place of the oldest one when the history is full.
 
-        Its column of `inner`, all `s_i'v`, is written with it. (Rows of the new s with older v are never read: R is
-        upper triangular in the order of age.)
+        They are what `as_stored` gives. The column of `inner`, all `s_i'v`, is written with them. (Rows of the new s
+        with older v are never read: R is upper triangular in the order of age.)
         """
         slot = self.written % self.length
         newest = tf.range(self.length, dtype=slot.dtype) == slot
@@ -81,17 +88,55 @@ class History:
 
         Sg = tf.gather(_rows_times(S, g), order) * used
         b = tf.linalg.triangular_solve(R, Sg[:, None], lower=False)[:, 0]
-        r = self.initial.times(g - _combination(V, tf.gather(b, slots)), gamma)
+        r = self.initial.times(g - _combination(V, tf.gather(b, slots), g.dtype), gamma)
         Vr = tf.gather(_rows_times(V, r), order) * used
         a = tf.linalg.triangular_solve(R, (E * b - Vr)[:, None], lower=False, adjoint=True)[:, 0]
-        return r + _combination(S, tf.gather(a, slots)), gamma
+        return r + _combination(S, tf.gather(a, slots), g.dtype), gamma
+
+
+BLOCK = 65536
+"""Weights of a block: L of them, twice, stay in the cache between being read in half precision and being used."""
 
 
 def _rows_times(rows: tf.Tensor, vector: tf.Tensor) -> tf.Tensor:
     """Inner products of every row (m,) with a vector, float64 (L,)."""
-    return tf.cast(tf.linalg.matvec(rows, vector), tf.float64)
+    if rows.dtype == vector.dtype:
+        return tf.cast(tf.linalg.matvec(rows, vector), tf.float64)
+
+    def block(start: tf.Tensor | int, length: int) -> tf.Tensor:
+        part = tf.cast(rows[:, start : start + length], vector.dtype)
+        return tf.cast(tf.linalg.matvec(part, vector[start : start + length]), tf.float64)
+
+    first, count = _blocks(rows)
+    return tf.while_loop(
+        lambda number, _: number < count,
+        lambda number, sum_: (number + 1, sum_ + block(first + number * BLOCK, BLOCK)),
+        (tf.constant(0), block(0, first)),
+        parallel_iterations=1,
+    )[1]
 
 
-def _combination(rows: tf.Tensor, coefficients: tf.Tensor) -> tf.Tensor:
+def _combination(rows: tf.Tensor, coefficients: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     """The sum of all rows, each times its coefficient."""
-    return tf.linalg.matvec(rows, tf.cast(coefficients, rows.dtype), transpose_a=True)
+    coefficients = tf.cast(coefficients, dtype)
+    if rows.dtype == dtype:
+        return tf.linalg.matvec(rows, coefficients, transpose_a=True)
+
+    def block(start: tf.Tensor | int, length: int) -> tf.Tensor:
+        return tf.linalg.matvec(tf.cast(rows[:, start : start + length], dtype), coefficients, transpose_a=True)
+
+    first, count = _blocks(rows)
+    if not count:
+        return block(0, first)
+    _, others = tf.while_loop(
+        lambda number, _: number < count,
+        lambda number, array: (number + 1, array.write(number, block(first + number * BLOCK, BLOCK))),
+        (tf.constant(0), tf.TensorArray(dtype, count, element_shape=(BLOCK,))),
+        parallel_iterations=1,
+    )
+    return tf.concat([block(0, first), others.concat()], 0)
+
+
+def _blocks(rows: tf.Tensor) -> tuple[int, int]:
+    """The length of a first, odd block, and the number of whole ones after it."""
+    return rows.shape[1] % BLOCK, rows.shape[1] // BLOCK

@@ -63,6 +63,8 @@ class SecondOrderModel(keras.Model):
         """
         if isinstance(optimizer, str) and optimizer.lower() == "sqgn":
             optimizer = SQGN()
+        elif isinstance(optimizer, Mapping):
+            optimizer = keras.optimizers.get(optimizer)
         second_order = isinstance(optimizer, SQGN)
         if second_order or self.micro_batch is not None:
             who = "SQGN" if second_order else "micro_batch"
@@ -77,7 +79,11 @@ class SecondOrderModel(keras.Model):
             check_is_mean(chosen)
             hessian = loss_hessian(chosen) if second_order else None
             by_sample = getattr(chosen, "call", chosen)
-            self.passes = Passes(self, who, by_sample, squeezes=not _has_own_call(chosen), hessian=hessian)
+            self.passes = Passes(
+                self, who, by_sample, hessian,
+                squeezes=not _has_own_call(chosen),
+                weighs=getattr(chosen, "reduction", None) != "mean_with_sample_weight",
+            )  # fmt: skip
             kwargs = {**kwargs, "jit_compile": False}
         if second_order:
             refused = {

@@ -30,11 +30,12 @@ from .diagnostics import Diagnostics
 from .estimators import ESTIMATORS
 from .gauss_newton import PRODUCT_COST
 from .hyper_parameters import check, refuse_options
-from .keras_private import averages, decays, trained_variables
+from .keras_private import averages, trained_variables
 from .lbfgs import History
+from .moving import average, move
 from .safeguard import BROKEN, RUINED, SOUND, Safeguard
 from .scaling import CommonScaling, GradientScaling
-from .vectors import assign, blocks_of, dot, norm, vector_of
+from .vectors import assign, dot, norm, vector_of
 
 
 @keras.saving.register_keras_serializable(package="sqgn")
@@ -200,7 +201,7 @@ class SQGN(keras.optimizers.Optimizer):
             }
             s = tf.switch_case(verdict, ways)
         if self.use_ema:
-            self._average()
+            average(self)
         self.iterations.assign_add(1)
         return s
 
@@ -220,27 +221,11 @@ class SQGN(keras.optimizers.Optimizer):
         if self.max_step is not None:
             limit = tf.constant(self.max_step, tf.float64) if self.guard is None else self.guard.limit
             alpha = tf.minimum(alpha, tf.cast(limit, tf.float64) / tf.maximum(length, 1e-30))
-        s, departure = self._move(w, -tf.cast(alpha, B_g.dtype) * B_g)
+        s, departure = move(self, w, -tf.cast(alpha, B_g.dtype) * B_g)
         if self.guard is not None:
             self.guard.follow(doubtful, w, departure)
         self.diagnostics.note(gradient_norm=gradient_norm, step_norm=alpha * length, gamma=gamma)
         return s
-
-    def _move(self, w: Sequence[tf.Tensor], s: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Line 16, with weight decay and within constraints: the step that was made, and that with the decay.
-
-        The pair is that of the step after the constraints.
-        """
-        variables, start = trained_variables(self), list(w)
-        if self.weight_decay:
-            shrunk = tf.cast(self.learning_rate, s.dtype) * tf.constant(self.weight_decay, s.dtype)
-            start = [a - shrunk * a if decays(self, v) else a for a, v in zip(w, variables, strict=True)]
-        ends = [a + b for a, b in zip(start, blocks_of(s, variables), strict=True)]
-        if any(v.constraint is not None for v in variables):
-            ends = [b if v.constraint is None else v.constraint(b) for b, v in zip(ends, variables, strict=True)]
-            s = vector_of(ends) - vector_of(start)
-        assign(variables, ends)
-        return s, vector_of(ends) - vector_of(w) if self.weight_decay else s
 
     def learn_curvature(self, due: tf.Tensor, s: tf.Tensor, v: tf.Tensor) -> None:
         """Lines 17 to 24: add the pair `(s, v + lambda s)` to the history, unless it is refused.
@@ -248,6 +233,7 @@ class SQGN(keras.optimizers.Optimizer):
         A pair with `s'v <= 0` or a non-finite entry never enters.
         """
         v = v + tf.constant(self.regularization, v.dtype) * s
+        s, v = self.pairs.as_stored(s), self.pairs.as_stored(v)
         sv, ss, vv = dot(s, v), dot(s, s), dot(v, v)
         accepted = due & (sv > 0.0) & tf.math.is_finite(sv) & tf.math.is_finite(vv) & (ss > 0.0)
         tf.cond(accepted, lambda: self.pairs.push(s, v, sv, vv), lambda: tf.no_op())
@@ -260,14 +246,6 @@ class SQGN(keras.optimizers.Optimizer):
         self.pairs.clear()
         self.estimator.forget()
         return tf.zeros_like(g)
-
-    def _average(self) -> None:
-        """Keras's moving average of the weights, begun with those after the first iteration."""
-        first = tf.convert_to_tensor(self.iterations) == 0
-        for average, variable in zip(averages(self), trained_variables(self), strict=True):
-            zero = tf.zeros((), variable.dtype)
-            momentum = tf.where(first, zero, tf.constant(self.ema_momentum, variable.dtype))
-            average.assign(momentum * average + (1.0 - momentum) * variable)
 
     def begin_anew_if_elsewhere(self) -> None:
         """Forget the training so far, but for the number of iterations, where the weights were set from outside.

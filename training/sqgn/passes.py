@@ -28,15 +28,17 @@ Data = tuple[Any, ...]
 class Passes:
     """What is evaluated of a model: the loss of each sample, `loss(y, h)`, and its mean's Hessian, `hessian(y, h, z)`.
 
-    `who` is the one that refuses what it cannot do, `squeezes` says whether y and h may differ by an axis of length 1,
-    as Keras's own losses allow.
+    `who` is the one that refuses what it cannot do. `squeezes` says whether y and h may differ by an axis of length 1,
+    as Keras's own losses allow, and `weighs` whether samples may have weights: the mean must be over the samples, not
+    over their weights, or it would not be the mean of its parts' means.
     """
 
     model: keras.Model
     who: str
     loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-    squeezes: bool
     hessian: HessianProduct | None
+    squeezes: bool
+    weighs: bool
 
     def gradient(self, w: Weights, data: Data) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, list[Any]]:
         """Network output, loss and gradient (m,) over a mini-batch at weights w, and the state that the layers leave.
@@ -106,6 +108,7 @@ class Passes:
         h = tf.cast(h, dtype)
         values = self.loss(self._targets(y, h), h)
         found = {
+            "weights of samples with the reduction 'mean_with_sample_weight'": weight is not None and not self.weighs,
             "losses that are not one of each sample": values.shape.rank == 0
             and (weight is not None or self.model.micro_batch is not None),
             "masked losses": is_masked(values),

@@ -22,27 +22,28 @@ from training.sqgn.estimators import ESTIMATORS
 
 strategy = tf.distribute.MirroredStrategy([f"/cpu:{i}" for i in range(int(sys.argv[3]))])
 
-def train(kind, samples, micro_batch=None):
+def train(kind, samples, micro_batch=None, weight=None, **options):
     with strategy.scope():
         model = tiny_network(micro_batch=micro_batch)
-        optimizer = SQGN(variance_reduction=kind, curvature_fraction=1.0)
+        optimizer = SQGN(variance_reduction=kind, curvature_fraction=1.0, **options)
         model.compile(optimizer=optimizer, loss=keras.losses.MeanSquaredError(dtype="float64"))
     x, y = tiny_data(samples)
-    history = model.fit(Partition.of_arrays(x, y, 4), epochs=6, verbose=0)
+    history = model.fit(Partition.of_arrays(x, y, 4, sample_weight=weight), epochs=6, verbose=0)
     return np.append(flat(model.trainable_variables), history.history["loss"])
 
 ends = {kind: train(kind, 11) for kind in ESTIMATORS}
 micro = {f"micro {samples}": train("momentum", samples, 1) for samples in (11, 9)}
-np.savez(sys.argv[2], **ends, **micro, even=train("cached", 12))
+options = train("momentum", 11, weight=np.linspace(0.0, 2.0, 11), weight_decay=0.3, use_ema=True, ema_momentum=0.7)
+np.savez(sys.argv[2], **ends, **micro, options=options, even=train("cached", 12))
 """
 
 
 def test_two_devices_give_the_iterates_of_one(tmp_path):
     """Mini-batches of 4, 4 and 3: the parts of the last one are uneven (of the first, Keras wants them even).
 
-    Weights and losses of six epochs with each kind of variance reduction, in mini-batches that are all alike, and in
-    micro-batches, of which a device may get none. (T_k is a part of each device's samples, so it is the same on one and
-    on two only when it is all of S_k.)
+    Weights and losses of six epochs with each kind of variance reduction, in mini-batches that are all alike, in
+    micro-batches, of which a device may get none, and with weights of samples, weight decay and a moving average. (T_k
+    is a part of each device's samples, so it is the same on one and on two only when it is all of S_k.)
     """
     results = []
     for devices in (1, 2):

@@ -89,6 +89,29 @@ def test_direction_equals_the_dense_inverse_and_the_two_loops(count, scaling, ex
     np.testing.assert_allclose(gamma, D.mean())
 
 
+@pytest.mark.parametrize("block", [4, 5, 100])
+def test_a_history_in_half_precision_is_exact_for_its_rounded_pairs(monkeypatch, block):
+    """bfloat16, in blocks of 15 weights, of 4 and an odd one: the dense inverse of what is stored, in float64.
+
+    To the pairs as they came it is within some percent, 2^-8 times the condition of the few pairs.
+    """
+    monkeypatch.setattr("training.sqgn.lbfgs.BLOCK", block)
+    G, rng = quadratic()
+    history = History(add, SIZES, 4, SCALINGS["common"](add, SIZES), "bfloat16")
+    pairs, rounded = [], []
+    for _ in range(7):
+        s = rng.normal(size=15)
+        pairs = [*pairs, (s, G @ s)][-4:]
+        stored = [np.array(history.as_stored(tf.constant(a))) for a in (s, G @ s)]
+        rounded = [*rounded, tuple(stored)][-4:]
+        push(history, *stored)
+    g = rng.normal(size=15)
+    d, _ = tf.function(history.inverse_times)(tf.constant(g))
+    np.testing.assert_allclose(d, dense_inverse(rounded, common(rounded, [])) @ g, rtol=1e-9, atol=1e-12)
+    expected = dense_inverse(pairs, common(pairs, [])) @ g
+    assert 1e-4 < np.linalg.norm(d - expected) / np.linalg.norm(expected) < 0.1
+
+
 def test_without_pairs_the_direction_is_the_scaled_gradient():
     g = np.arange(15.0)
     d, gamma = history_of(4, "common").inverse_times(tf.constant(g))

@@ -192,5 +192,10 @@ def test_what_has_no_plain_matrix_is_refused():
     for loss in ("mae", "huber", "hinge", "log_cosh"):
         with pytest.raises(ValueError, match="Hessian of the loss"):
             model.compile(optimizer=SQGN(), loss=loss)
+    model.compile(optimizer=SQGN(), loss=keras.losses.MeanSquaredError(reduction="mean_with_sample_weight"))
+    x, y = np.ones((4, 3)), np.ones((4, 1))
+    model.fit(x, y, verbose=0)
+    with pytest.raises(ValueError, match="mean_with_sample_weight"):
+        model.fit(x, y, sample_weight=np.ones(4), verbose=0)
     with pytest.raises(ValueError, match="one loss"):
         model.compile(optimizer=SQGN(), loss=["mse", "mse"])

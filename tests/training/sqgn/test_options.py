@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from conftest import MSE, flat, tiny_data, tiny_network, train
 
-from training.sqgn import SQGN, Partition
+from training.sqgn import SQGN, Partition, SecondOrderModel
 from training.sqgn.diagnostics import Diagnostics
 
 
@@ -121,6 +121,19 @@ def test_a_moving_average_of_the_weights_takes_their_place_at_the_end(float64):
     np.testing.assert_allclose(flat(model.trainable_variables), average, rtol=1e-12)
     model.fit(x, y, batch_size=4, epochs=1, verbose=0)
     assert int(optimizer.pairs.written) == 3
+
+
+def test_a_model_is_compiled_by_name_or_configuration_and_cloned():
+    x, y = (a.astype("float32") for a in tiny_data())
+    for optimizer in ("sqgn", "SQGN", keras.optimizers.serialize(SQGN(history=3))):
+        model = tiny_network()
+        model.compile(optimizer=optimizer, loss="mse")
+        assert isinstance(model.optimizer, SQGN)
+        model.fit(x, y, verbose=0)
+        clone = keras.models.clone_model(model)
+        assert isinstance(clone, SecondOrderModel)
+        clone.compile(optimizer=SQGN(), loss="mse")
+        clone.fit(x, y, verbose=0)
 
 
 def test_lambda_is_not_rounded(float64):

@@ -9,8 +9,38 @@ import tensorflow as tf
 from conftest import MSE, NumpyNetwork, flat, tiny_data, tiny_network, train
 
 from training.sqgn import SQGN, Partition
-from training.sqgn.estimators import ESTIMATORS, Cached, Momentum
+from training.sqgn.estimators import ESTIMATORS, Cached, Momentum, Plain
 from training.sqgn.vectors import vector_of
+
+
+def test_an_estimator_is_one_class_and_its_name(float64, monkeypatch):
+    """What it needs, costs and refuses is asked of it alone; this one wants a second gradient and leaves it."""
+
+    class Twice(Plain):
+        def gradients(self, batches, interval):
+            return 2.0
+
+        def check(self, batches, interval):
+            if batches == 1:
+                raise ValueError("one mini-batch is not enough")
+
+        def build(self, add, weights, batches):
+            self.last = add((weights,), name="last")
+
+        def second_point(self):
+            return tf.convert_to_tensor(self.last)
+
+        def estimate(self, batch, w, g, g2):
+            self.last.assign(w)
+            return g
+
+    monkeypatch.setitem(ESTIMATORS, "twice", Twice)
+    twice, _ = train(SQGN(variance_reduction="twice"))
+    plain, _ = train(SQGN(variance_reduction="none"))
+    np.testing.assert_array_equal(flat(twice.trainable_variables), flat(plain.trainable_variables))
+    assert twice.optimizer.gradients_per_iteration(3) == pytest.approx(2.0 + 5.0 / 12.0)
+    with pytest.raises(ValueError, match="not enough"):
+        train(SQGN(variance_reduction="twice"), size=12)
 
 
 @pytest.mark.parametrize("interval", [None, 1])
