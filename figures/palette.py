@@ -13,7 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
+KILOMETRE = 1000.0
+"""Metres; all distances and velocities are drawn in km and km/s."""
+
 VELOCITY_MAP = "RdYlBu_r"
+ERROR_MAP = "PuOr_r"
 AMPLITUDE_MAP = "gray"
 BASELINE_COLOUR = "0.35"
 
@@ -32,17 +36,38 @@ def draw_velocity(axes: Axes, velocity: np.ndarray, spacing: float, limits: tupl
 
     `limits` [m/s] are the ends of the colour scale.
     """
-    rows, columns = velocity.shape
-    right, bottom = (columns - 0.5) * spacing / 1000, (rows - 0.5) * spacing / 1000
-    edge = -0.5 * spacing / 1000
+    return _draw_image(axes, velocity, spacing, limits, VELOCITY_MAP)
+
+
+def draw_error(axes: Axes, error: np.ndarray, spacing: float, greatest: float) -> AxesImage:
+    """Draw the error of a velocity model [m/s], (depth, x), in km/s; `greatest` [m/s] ends the scale on both sides."""
+    return _draw_image(axes, error, spacing, (-greatest, greatest), ERROR_MAP)
+
+
+def draw_outline(axes: Axes, mask: np.ndarray, spacing: float, predicted: bool = False) -> None:
+    """Draw the outline of a mask (depth, x): a black line, or, of what was predicted, a dashed one on white."""
+    if not mask.any() or mask.all():
+        return
+    rows, columns = (np.arange(points) * spacing / KILOMETRE for points in mask.shape)
+    if predicted:
+        axes.contour(columns, rows, mask, levels=[0.5], colors="white", linewidths=1.6)
+        axes.contour(columns, rows, mask, levels=[0.5], colors="black", linewidths=0.9, linestyles="dashed")
+    else:
+        axes.contour(columns, rows, mask, levels=[0.5], colors="black", linewidths=1.1)
+
+
+def _draw_image(axes: Axes, image: np.ndarray, spacing: float, limits: tuple[float, float], colours: str) -> AxesImage:
+    rows, columns = image.shape
+    right, bottom = (columns - 0.5) * spacing / KILOMETRE, (rows - 0.5) * spacing / KILOMETRE
+    edge = -0.5 * spacing / KILOMETRE
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     return axes.imshow(
-        np.asarray(velocity) / 1000,
+        np.asarray(image) / KILOMETRE,
         extent=(edge, right, bottom, edge),
-        cmap=VELOCITY_MAP,
-        vmin=limits[0] / 1000,
-        vmax=limits[1] / 1000,
+        cmap=colours,
+        vmin=limits[0] / KILOMETRE,
+        vmax=limits[1] / KILOMETRE,
         interpolation="nearest",
     )
 

@@ -1,4 +1,4 @@
-"""Velocity models side by side: the reference and every run's prediction (the paper's Figure 3)."""
+"""Velocity models side by side: the reference and every run's prediction (the paper's Figure 3), and its errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.palette import draw_velocity
+from figures.palette import draw_error, draw_outline, draw_velocity
 
 PANEL = 2.1
 
@@ -20,6 +20,7 @@ def velocity_panels(
     rmse: Mapping[str, np.ndarray] | None = None,
     samples: Sequence[str] | None = None,
     limits: tuple[float, float] | None = None,
+    salt: Mapping[str, np.ndarray] | None = None,
 ) -> Figure:
     """Draw one row a sample and one column a model set, all on one colour scale.
 
@@ -28,6 +29,8 @@ def velocity_panels(
         spacing: distance [m] between rows and columns of the grid.
         ssim, rmse: column title -> score of each sample, (sample,); RMSE in m/s. Written over the panels.
         samples: name of each row.
+        salt: column title -> masks (sample, depth, x). The first column's are outlined in black in all columns, each
+            other's dashed in its own.
         limits: ends [m/s] of the colour scale; the first column's least and greatest velocity if not given.
     """
     titles = list(models)
@@ -41,6 +44,10 @@ def velocity_panels(
     for (row, column), axes in np.ndenumerate(panels):
         title = titles[column]
         image = draw_velocity(axes, models[title][row], spacing, limits)
+        if salt:
+            draw_outline(axes, salt[titles[0]][row], spacing)
+            if column and title in salt:
+                draw_outline(axes, salt[title][row], spacing, predicted=True)
         heading = [title] if row == 0 else []
         scores = _scores(title, row, ssim, rmse)
         axes.set_title("\n".join(heading + ([scores] if scores else [])), fontsize=9)
@@ -51,6 +58,45 @@ def velocity_panels(
             axes.set_xlabel("x (km)")
     bar = figure.colorbar(image, ax=panels, shrink=min(1.0, 2 / count + 0.3), aspect=25, extend="both")
     bar.set_label("velocity (km/s)")
+    return figure
+
+
+def error_panels(
+    reference: np.ndarray,
+    predictions: Mapping[str, np.ndarray],
+    spacing: float,
+    *,
+    samples: Sequence[str],
+    salt: np.ndarray | None = None,
+    greatest: float = 1500.0,
+) -> Figure:
+    """Draw prediction minus reference, a row a sample and a column a predictor, on one symmetric scale.
+
+    Args:
+        reference: velocities [m/s], (sample, depth, x).
+        predictions: column title -> velocities [m/s], (sample, depth, x).
+        spacing: distance [m] between rows and columns of the grid.
+        samples: name of each row.
+        salt: masks (sample, depth, x) of the reference's salt, which is outlined.
+        greatest: end [m/s] of the scale.
+    """
+    shape = reference.shape[1] / reference.shape[2]
+    size = (PANEL * len(predictions) + 1.8, (PANEL * shape + 0.3) * len(reference) + 0.7)
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(len(reference), len(predictions), sharex=True, sharey=True, squeeze=False)
+    for (row, column), axes in np.ndenumerate(panels):
+        title = list(predictions)[column]
+        image = draw_error(axes, predictions[title][row] - reference[row], spacing, greatest)
+        if salt is not None:
+            draw_outline(axes, salt[row], spacing)
+        if row == 0:
+            axes.set_title(title, fontsize=9)
+        if column == 0:
+            axes.set_ylabel(f"{samples[row]}\ndepth (km)")
+        if row == len(reference) - 1:
+            axes.set_xlabel("x (km)")
+    bar = figure.colorbar(image, ax=panels, shrink=min(1.0, 2 / len(reference) + 0.3), aspect=25, extend="both")
+    bar.set_label("predicted minus true (km/s)")
     return figure
 
 

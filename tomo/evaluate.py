@@ -30,7 +30,10 @@ def evaluate(
     ] = None,
     survey: Annotated[
         Path | None,
-        typer.Option(help="Score also on the test models of another survey of the same geometry, and draw these."),
+        typer.Option(
+            help="Score also on the test models of another survey, and draw these. Networks that read panels take any "
+            "line over their grid, others their own geometry alone."
+        ),
     ] = None,
     samples: Annotated[
         int, typer.Option(min=1, help="Models in the figure of predictions, from well to badly predicted.")
@@ -99,7 +102,8 @@ def evaluate(
     folder = output or runs[0] / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)
 
-    mean = read_card(opened[0].model_file).mean_velocity
+    cards = [read_card(run.model_file) for run in opened]
+    mean = cards[0].mean_velocity
     evaluations = [score_runs(opened, mean, each, indices) for each, indices in new]
     if physics:
         evaluations, explained = _physics(evaluations, opened, physics)
@@ -107,7 +111,10 @@ def evaluate(
             picture = folder / f"physics-{run.name}.png"
             pictures.draw_explained(explained[run.name], run.acquisition, run.name, picture)
     write_scores(evaluations, opened, folder)
-    pictures.draw_predictions(evaluations[-1], opened, samples, folder / "predictions.png")
+    pictures.draw_predictions(evaluations[-1], opened, samples, folder)
+    for definition in [card.panels for card in cards if card.panels is not None][:1]:
+        last = evaluations[-1]
+        pictures.draw_panels(last.survey, int(last.indices[0]), definition, folder / "panels.png")
     pictures.draw_gathers(evaluations[-1], folder / "gathers.png")
     pictures.draw_convergence(opened, folder / "convergence.png")
     if robustness:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data_gen.acquisition import Acquisition
 from data_gen.files import whole_file
+from data_gen.salt import is_salt
 from figures.convergence import Curve, tomography_convergence
 from figures.gathers import gather_comparison, shot_gathers
+from figures.logs import velocity_logs
+from figures.panels import migrated_panels
 from figures.robustness import Panel, robustness
-from figures.velocity import velocity_panels
+from figures.velocity import error_panels, velocity_panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from data_gen.migration.panels import PanelDefinition
+    from data_gen.survey.reader import Survey
     from training.evaluation.evaluate import Evaluation
     from training.evaluation.misfit import Explained
     from training.evaluation.robustness import Sweep
@@ -35,21 +41,60 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, dpi=DPI)
 
 
-def draw_predictions(evaluation: Evaluation, runs: Sequence[Run], count: int, path: Path) -> None:
-    """Draw predictions of `count` models, spread evenly over the ranks of the runs' mean squared error."""
+def draw_predictions(evaluation: Evaluation, runs: Sequence[Run], count: int, folder: Path) -> None:
+    """Draw `predictions.png`, `errors.png` and `logs.png` of `count` models.
+
+    They are spread evenly over the ranks of the runs' mean squared error, from well to badly predicted. Logs are where
+    the salt is thickest, or in the middle.
+    """
     acquisition = evaluation.survey.acquisition
+    spacing = acquisition.grid.spacing
     errors = [[row.mse for row in evaluation.scores[run.name]] for run in runs]
     count = min(count, len(evaluation.indices))
     ranks = (np.arange(count) + 0.5) / count * len(evaluation.indices)
     chosen = np.argsort(np.mean(errors, axis=0))[ranks.astype(int)]
-    models: dict[str, Any] = {"reference": evaluation.reference[chosen]}
-    models.update({name: images[chosen] for name, images in evaluation.predictions.items()})
+    reference = evaluation.reference[chosen]
+    predictions = {name: images[chosen] for name, images in evaluation.predictions.items()}
+    names = [f"model {evaluation.indices[i]}" for i in chosen]
+    salt = {name: is_salt(images) for name, images in {"reference": reference, **predictions}.items()}
     ssim, rmse = (
         {name: np.array([getattr(rows[i], which) for i in chosen]) for name, rows in evaluation.scores.items()}
         for which in ("ssim", "rmse")
     )
-    names = [f"model {evaluation.indices[i]}" for i in chosen]
-    save(velocity_panels(models, acquisition.grid.spacing, ssim=ssim, rmse=rmse, samples=names), path)
+    figure = velocity_panels(
+        {"reference": reference, **predictions}, spacing,
+        ssim=ssim, rmse=rmse, samples=names, limits=acquisition.velocity_limits, salt=salt,
+    )  # fmt: skip
+    save(figure, folder / "predictions.png")
+    save(error_panels(reference, predictions, spacing, samples=names, salt=salt["reference"]), folder / "errors.png")
+    thickness = salt["reference"].sum(axis=1)
+    columns = np.where(thickness.any(axis=1), thickness.argmax(axis=1), reference.shape[2] // 2)
+    titles = [f"{name}\nx = {acquisition.grid.x[c] / 1000:.2f} km" for name, c in zip(names, columns, strict=True)]
+    each = np.arange(count)
+    figure = velocity_logs(
+        reference[each, :, columns], {name: images[each, :, columns] for name, images in predictions.items()},
+        acquisition.grid.depth, titles=titles, salt=salt["reference"][each, :, columns],
+    )  # fmt: skip
+    save(figure, folder / "logs.png")
+
+
+def draw_panels(survey: Survey, index: int, definition: PanelDefinition, path: Path) -> None:
+    """Draw the migrated panels of a model of a survey beside its velocity."""
+    from training.panels import samples_of
+
+    samples = samples_of("unet", survey, definition)
+    count = len(definition.offset_bounds) + 1
+    panels = np.moveaxis(samples.inputs(np.array([index]))[0].astype(np.float32), -1, 0)[:-1]
+    velocity = survey.velocity([index])[0]
+    bounds = [0.0, *definition.offset_bounds, np.inf]
+    classes = [f"offset {low:g} to {high:g} m" for low, high in pairwise(bounds[:-1])]
+    classes.append(f"offset over {bounds[-2]:g} m")
+    figure = migrated_panels(
+        panels.reshape(len(definition.factors), count, *panels.shape[1:]), velocity,
+        definition.depth, definition.x, survey.acquisition.grid.spacing, survey.acquisition.velocity_limits,
+        factors=[f"{factor:g} x reference" for factor in definition.factors], classes=classes, salt=is_salt(velocity),
+    )  # fmt: skip
+    save(figure, path)
 
 
 def draw_gathers(evaluation: Evaluation, path: Path) -> None:

@@ -77,6 +77,7 @@ def predict(
         {"prediction": velocity[:4]},
         opened.acquisition.grid.spacing,
         samples=[f"model {i}" for i in range(len(velocity[:4]))],
+        limits=opened.acquisition.velocity_limits,
     )
     save(shown, picture)
     print(f"{len(velocity)} velocity models: {output}, the first of them drawn in {picture}")
