@@ -85,7 +85,7 @@ def train(
         optimizer=optimizer,
         network=network,
         epochs=recipe.epochs if epochs is None else epochs,
-        batch_size=recipe.batch_size if batch_size is None else batch_size,
+        batch_size=recipe.batch_size_for(optimizer) if batch_size is None else batch_size,
         learning_rate=learning_rate,
         schedule=recipe.schedule if schedule is None else schedule,
         seed=seed,

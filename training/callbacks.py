@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -117,6 +118,7 @@ class Checkpoint(keras.callbacks.Callback):
         super().__init__()
         self.run, self.batches, self.average = run, batches, average
         self.rows: list[dict[str, float]] = []
+        self._begun = 0.0
 
     @property
     def epoch(self) -> int:
@@ -151,8 +153,14 @@ class Checkpoint(keras.callbacks.Callback):
         self.average.best_loss = float(stored["best_loss"])
         self.rows = json.loads(str(stored["history"]))
 
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._begun = time.monotonic() - (self.rows[-1]["seconds"] if self.rows else 0.0)
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.rows.append({"epoch": epoch, **{name: float(value) for name, value in (logs or {}).items()}})
+        seconds = time.monotonic() - self._begun
+        self.rows.append(
+            {"epoch": epoch, "seconds": seconds, **{name: float(value) for name, value in (logs or {}).items()}}
+        )
         arrays: dict[str, Any] = {"history": json.dumps(self.rows), "best_loss": self.average.best_loss}
         lists = {**_state(self.model), "average": self.average.weights, "best": self.average.best or []}
         for name, values in lists.items():

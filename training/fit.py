@@ -19,7 +19,7 @@ from training.optimizers import make_optimizer
 from training.panels import samples_of
 from training.pipeline import training_partition
 from training.runs import Run, split
-from training.samples import PanelSamples, Samples
+from training.samples import PanelSamples, Samples, mean_velocity
 from training.settings import PRECISIONS, Settings
 from training.sqgn import SecondOrderModel
 
@@ -54,11 +54,6 @@ def _in_single_precision(model: keras.Model, settings: Settings, samples: Sample
     final = NETWORKS[settings.network].build(samples.conditioning(indices), keras.Model, settings.seed, "float32")
     final.set_weights(model.get_weights())
     return final
-
-
-def mean_model(survey: Survey) -> np.ndarray:
-    """The mean velocity model (depth, x) [m/s] of a survey's training models."""
-    return np.asarray(np.mean(survey.velocity(survey.train), axis=0, dtype=np.float64), np.float32)
 
 
 def train(
@@ -106,7 +101,9 @@ def train(
         assign(model, average.weights if average.best is None else average.best)
         final = _in_single_precision(model, settings, samples, learn)
         definition = samples.definition if isinstance(samples, PanelSamples) else None
-        save_network(final, Card(settings, run.acquisition, mean_model(survey), definition), run.model_file)
+        save_network(
+            final, Card(settings, run.acquisition, mean_velocity(survey, survey.train), definition), run.model_file
+        )
         if not keep_checkpoint:
             run.checkpoint_file.unlink(missing_ok=True)
         return final

@@ -62,12 +62,12 @@ class Predictor:
         return np.concatenate([self._velocity(inputs.numpy()) for inputs, _ in in_order(samples, indices)])
 
     def _velocity(self, inputs: np.ndarray) -> np.ndarray:
-        """The network's answer; panels are also given mirrored, and both answers averaged."""
+        """The network's answer; panels are also given mirrored, both answers averaged, and kept to the limits."""
         answer = self.network.predict(inputs, batch_size=PREDICTION_BATCH, verbose=0)
         if self.card.panels is None:
             return answer
         mirrored = self.network.predict(inputs[:, :, ::-1], batch_size=PREDICTION_BATCH, verbose=0)
-        return (answer + mirrored[..., ::-1]) / 2
+        return np.clip((answer + mirrored[..., ::-1]) / 2, *self.acquisition.velocity_limits)
 
     @cached_property
     def _maker(self) -> PanelMaker:

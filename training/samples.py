@@ -68,7 +68,7 @@ class GatherSamples:
             self.shape,
             mean_gather.astype(np.float32),
             np.full((1, 1, 1), deviation, np.float32),
-            _mean_velocity(self.survey, indices),
+            mean_velocity(self.survey, indices),
         )
 
 
@@ -102,11 +102,12 @@ class PanelSamples:
             self.shape,
             sums.astype(np.float32),
             np.maximum(deviation, floor).astype(np.float32),
-            _mean_velocity(self.survey, indices),
+            mean_velocity(self.survey, indices),
         )
 
 
-def _mean_velocity(survey: Survey, indices: np.ndarray) -> np.ndarray:
+def mean_velocity(survey: Survey, indices: np.ndarray) -> np.ndarray:
+    """The mean velocity model (depth, x) [m/s] of some models, float32; a few at a time."""
     mean = np.zeros(survey.acquisition.grid.shape)
     for start in range(0, len(indices), BLOCK):
         mean += survey.velocity(indices[start : start + BLOCK]).sum(axis=0, dtype=np.float64) / len(indices)

@@ -1,0 +1,108 @@
+"""Imaging networks side by side: several trainings from several seeds, scored on the same test models.
+
+Trainings are runs like any other, in a folder each, and continued where they were interrupted; the result file is
+rewritten after each.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_gen.errors import DataError
+from data_gen.files import write_json
+from data_gen.survey.reader import Survey
+from training.benchmark.comparison import machine
+from training.evaluation.evaluate import evaluate
+from training.evaluation.scores import Scores
+from training.fit import train
+from training.runs import begin_run, open_run
+from training.samples import mean_velocity
+from training.settings import Settings
+
+SCORES = tuple(field.name for field in dataclasses.fields(Scores))
+
+
+def compare_imaging(
+    survey: Survey,
+    test_surveys: Sequence[Survey],
+    contenders: Mapping[str, Settings],
+    seeds: Sequence[int],
+    folder: Path,
+    output: Path,
+    progress: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Train every contender from every seed on a survey and score it on test models of it and of others.
+
+    `folder` keeps the runs. Models that were trained on are never scored: other surveys must be of other models.
+    Raises DataError for a result file of something else, or a test survey with training models in it.
+    """
+    trained_on = {survey.fingerprint(int(index)) for index in survey.train}
+    for test in test_surveys:
+        if any(test.fingerprint(int(index)) in trained_on for index in test.test):
+            raise DataError(f"{test.name} holds models of the training set: it cannot be tested on")
+    results: dict[str, Any] = {
+        "survey": survey.name,
+        "training_models": len(survey.train),
+        "contenders": {name: dataclasses.asdict(settings) for name, settings in contenders.items()},
+        "machine": machine(),
+        "rows": [],
+    }
+    if output.exists():
+        before = json.loads(output.read_text(encoding="utf-8"))
+        known = before.get("contenders", {})
+        if before.get("training_models") != len(survey.train) or any(
+            known.get(name, settings) != settings for name, settings in results["contenders"].items()
+        ):
+            raise DataError(f"{output} holds another comparison: choose another file")
+        results = {**results, "contenders": {**known, **results["contenders"]}, "rows": before["rows"]}
+    done = {(row["contender"], row["seed"], row["test_survey"]) for row in results["rows"]}
+    for seed in seeds:
+        for name, settings in contenders.items():
+            if all((name, seed, test.name) in done for test in test_surveys):
+                continue
+            run = begin_run(folder / f"{name}-{seed}", dataclasses.replace(settings, seed=seed), survey)
+            if not run.finished:
+                train(run, survey)
+            opened = open_run(run.folder)
+            for test in test_surveys:
+                if (name, seed, test.name) in done:
+                    continue
+                mean = mean_velocity(survey, survey.train)
+                means = evaluate([opened], mean, test, test.test).means()[opened.name]
+                row = {
+                    "contender": name,
+                    "seed": seed,
+                    "test_survey": test.name,
+                    "training_seconds": opened.history()["seconds"][-1],
+                    **{score: None if np.isnan(means[score]) else means[score] for score in SCORES},
+                }
+                results["rows"].append(row)
+                write_json(output, results)
+                progress(
+                    f"{name}, seed {seed}, {test.name}: RMSE {row['rmse']:.0f} m/s, SSIM {row['ssim']:.3f}, "
+                    f"salt IoU {row['salt_iou']:.2f}"
+                )
+    return results
+
+
+def summary(results: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, tuple[float, float]]]:
+    """By test survey and contender: mean and standard deviation over the seeds of each score, and of the seconds."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in results["rows"]:
+        groups.setdefault((row["test_survey"], row["contender"]), []).append(row)
+    names = (*SCORES, "training_seconds")
+    return {
+        key: {name: _spread([row[name] for row in rows]) for name in names} | {"seeds": (len(rows), 0.0)}
+        for key, rows in groups.items()
+    }
+
+
+def _spread(values: Sequence[float | None]) -> tuple[float, float]:
+    known = [value for value in values if value is not None]
+    return (float(np.mean(known)), float(np.std(known))) if known else (float("nan"), float("nan"))
