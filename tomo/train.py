@@ -104,7 +104,7 @@ def train(
         return
     opened.verify()
     try:
-        with progress("migrating", len(opened), "models") as advance:
+        with progress("migrating", len(opened) + (views - 1) * len(opened.train), "panels") as advance:
             samples = samples_of(network, opened, views=views, progress=advance)
         with bar(f"training {output.name}", settings.epochs, "epochs") as advance:
             train_run(run, opened, [_told(advance, settings.epochs)], samples, keep_checkpoint)

@@ -9,7 +9,7 @@ import numpy as np
 from data_gen.errors import SettingError
 from data_gen.migration.panels import PanelDefinition, PanelMaker
 from data_gen.migration.reference import draw_profiles, simulate_profiles
-from data_gen.migration.store import PanelStore, views_of
+from data_gen.migration.store import PanelStore, in_view
 from data_gen.survey.reader import Survey
 from models.registry import GATHERS, NETWORKS
 from training.samples import GatherSamples, PanelSamples, Read, Samples
@@ -44,7 +44,7 @@ def samples_of(
     """What a network of this name reads of a survey: its gathers, or its panels, which are made if they are not there.
 
     `definition` is that of the network's panels; without one the survey is for training, and they are defined by it.
-    `views` of the training models are made. `progress` is told of models whose panels are made. Raises DataError for
+    `views` of the training models are made. `progress` is told of panels as they are made. Raises DataError for
     panels that cannot be made, MachineError as `PanelStore.make`.
     """
     if NETWORKS[network].reads == GATHERS:
@@ -61,5 +61,9 @@ def _in_memory(survey: Survey, definition: PanelDefinition, views: int) -> Read:
     """The panels of a survey without a folder, made by this process and kept."""
     references = simulate_profiles(np.array(definition.profiles), survey.acquisition)
     maker = PanelMaker(definition, survey.acquisition, references)
-    panels = [views_of(maker, survey.gathers([i])[0], i, views).astype(np.float16) for i in range(len(survey))]
-    return lambda indices, wanted: np.stack([panels[i][view] for i, view in zip(indices, wanted, strict=True)])
+    panels = {
+        (index, view): in_view(maker, survey.gathers([index])[0], index, view).astype(np.float16)
+        for index in range(len(survey))
+        for view in range(views)
+    }
+    return lambda indices, wanted: np.stack([panels[pair] for pair in zip(indices, wanted, strict=True)])

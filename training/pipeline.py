@@ -25,26 +25,40 @@ def reader(samples: Samples, indices: np.ndarray) -> Callable[[tf.Tensor, tf.Ten
     They are float32, (batch, *shape) and (batch, depth, x).
     """
     image = samples.survey.acquisition.grid.shape
-    if samples.views == 1 and 4 * len(indices) * np.prod(samples.shape) < IN_MEMORY:
+    velocity = _in_memory(samples.survey.velocity, indices, image)
+    if samples.views == 1 and _fits(indices, samples.shape):
         inputs = tf.constant(samples.inputs(indices))
-        velocity = tf.constant(samples.survey.velocity(indices))
+        velocities = tf.constant(velocity(np.arange(len(indices))))
         return lambda positions, views: (
             tf.cast(tf.gather(inputs, positions), tf.float32),
-            tf.gather(velocity, positions),
+            tf.gather(velocities, positions),
         )
 
     def load(positions: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        models = indices[positions]
-        return samples.inputs(models, views).astype(np.float32), samples.survey.velocity(models)
+        return samples.inputs(indices[positions], views).astype(np.float32), velocity(positions)
 
     def read(positions: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        inputs, velocity = tf.numpy_function(load, [positions, views], (tf.float32, tf.float32))
+        inputs, velocities = tf.numpy_function(load, [positions, views], (tf.float32, tf.float32))
         return (
             tf.ensure_shape(inputs, (*positions.shape, *samples.shape)),
-            tf.ensure_shape(velocity, (*positions.shape, *image)),
+            tf.ensure_shape(velocities, (*positions.shape, *image)),
         )
 
     return read
+
+
+def _fits(indices: np.ndarray, shape: tuple[int, ...]) -> bool:
+    return bool(4 * len(indices) * np.prod(shape) < IN_MEMORY)
+
+
+def _in_memory(
+    read: Callable[[np.ndarray], np.ndarray], indices: np.ndarray, shape: tuple[int, ...]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """From positions in `indices` to arrays of this shape, which are read once if they fit into memory."""
+    if not _fits(indices, shape):
+        return lambda positions: read(indices[positions])
+    values = read(indices)
+    return lambda positions: values[positions]
 
 
 def training_partition(

@@ -1,11 +1,12 @@
 """The panels of a survey on disk: made once, in parallel, continued after a kill, with checksums, beside the shards.
 
-    SURVEY/panels/DIGEST/panels.json    what they are made of; the digest is of it
-    SURVEY/panels/DIGEST/references.npy simulated gathers of the reference profiles
-    SURVEY/panels/DIGEST/NNNNN.h5       panels float16 (model, view, depth, x, channel) of 16 models
+    SURVEY/panels/DIGEST/panels.json      what they are made of; the digest is of it
+    SURVEY/panels/DIGEST/references.npy   simulated gathers of the reference profiles
+    SURVEY/panels/DIGEST/NNNNN.h5         panels float16 (model, depth, x, channel) of 16 models
+    SURVEY/panels/DIGEST/NNNNN-view1.h5   the same in another view
 
-View 0 is made of all traces. The others, which only training models have, are made of random parts of the receivers and
-sources, and of the next best reference: a network that has seen them relies on no one line.
+Panels are made of all traces. Other views, of training models, are made of random parts of the receivers and sources,
+and in the next best reference: a network that has seen them relies on no one line.
 """
 
 from __future__ import annotations
@@ -30,36 +31,51 @@ from data_gen.survey.checked import checked_file, is_whole, verify
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import MODELS_PER_SHARD
 
+FORMAT = 2
+"""To be counted up when the panels of the same gathers are others than before."""
+
 RECEIVERS, SOURCES = (0.45, 1.0), (0.6, 1.0)
 """The parts of receivers and sources that a view keeps are drawn between these."""
 
 FEWEST_SOURCES = 4
 
 
+@dataclass(frozen=True)
+class Part:
+    """The panels of a shard's models in a view, 0 for all traces."""
+
+    shard: int
+    view: int
+
+
 class PanelStore:
-    """The panels of a survey's models, in a number of views; see `make`."""
+    """The panels of a survey's models, and of its training models further views; `views` in all."""
 
     def __init__(self, survey: Survey, definition: PanelDefinition, views: int = 1) -> None:
         self.survey, self.definition, self.views = survey, definition, views
-        digest = hashlib.sha256(json.dumps(_record(definition, views), sort_keys=True).encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps(_record(definition), sort_keys=True).encode()).hexdigest()
         assert survey.folder is not None
         self.folder = survey.folder / "panels" / digest[:12]
+        self._mapped: dict[Part, np.ndarray] = {}
+        whole = survey.specification.shards
+        with_training = -(-len(survey.train) // MODELS_PER_SHARD)
+        self.parts = [Part(shard, 0) for shard in range(whole)]
+        self.parts += [Part(shard, view) for view in range(1, views) for shard in range(with_training)]
 
-    def make(self, workers: int | None = None, progress: Callable[[int], None] = lambda models: None) -> None:
-        """Make what is missing, by `workers` processes, one per core if not given; `progress` is told of models.
+    def make(self, workers: int | None = None, progress: Callable[[int], None] = lambda panels: None) -> None:
+        """Make what is missing, by `workers` processes, one per core if not given; `progress` is told of panels.
 
         Raises DataError for gathers that panels cannot be made of, MachineError for a full disk, a missing compiler, or
         where another process makes the same panels.
         """
-        shards = self.survey.specification.shards
-        missing = [shard for shard in range(shards) if not is_whole(self._path(shard))]
-        progress(sum(len(self.survey.specification.shard_models(shard)) for shard in set(range(shards)) - {*missing}))
+        missing = [number for number, part in enumerate(self.parts) if not is_whole(self.path(part))]
+        progress(len(self) - sum(len(self.models(number)) for number in missing))
         if not missing:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder, "making of panels"):
             sweep(self.folder)
-            write_json(self.folder / "panels.json", _record(self.definition, self.views))
+            write_json(self.folder / "panels.json", _record(self.definition))
             references = self.folder / "references.npy"
             if not references.exists():
                 gathers = simulate_profiles(np.array(self.definition.profiles), self.survey.acquisition)
@@ -67,46 +83,67 @@ class PanelStore:
                     np.save(file, gathers)
             run_pool(PanelJob(self), missing, workers or available_cores(), progress)
 
+    def __len__(self) -> int:
+        """Number of panels of all models in all views."""
+        return sum(len(self.models(number)) for number in range(len(self.parts)))
+
+    def models(self, number: int) -> range:
+        """Indices of the models in part `number`."""
+        part = self.parts[number]
+        models = self.survey.specification.shard_models(part.shard)
+        return models if part.view == 0 else range(models.start, min(models.stop, len(self.survey.train)))
+
     def verify(self) -> None:
         """Read every byte; raises DataError where any is not what was written."""
-        for shard in range(self.survey.specification.shards):
-            verify(self._path(shard))
+        for part in self.parts:
+            verify(self.path(part))
 
     def panels(self, indices: Sequence[int] | np.ndarray, views: np.ndarray | None = None) -> np.ndarray:
         """Panels of the given models, float16 (model, depth, x, channel), each in the view (model,) asked for, or 0."""
         rows = np.asarray(indices, np.int64).ravel()
         wanted = np.zeros(len(rows), int) if views is None else views
         values = np.empty((len(rows), *self.definition.shape), np.float16)
-        for shard in np.unique(rows // MODELS_PER_SHARD):
-            try:
-                with h5py.File(self._path(int(shard)), "r") as file:
-                    for position in np.flatnonzero(rows // MODELS_PER_SHARD == shard):
-                        values[position] = file["panels"][rows[position] % MODELS_PER_SHARD, wanted[position]]
-            except (OSError, KeyError, ValueError) as error:
-                raise DataError(f"{self._path(int(shard))} cannot be read: {error}") from None
+        for position, (row, view) in enumerate(zip(rows, wanted, strict=True)):
+            part = Part(int(row) // MODELS_PER_SHARD, int(view))
+            values[position] = self._map(part)[row % MODELS_PER_SHARD]
         return values
 
-    def _path(self, shard: int) -> Path:
-        return self.folder / f"{shard:05d}.h5"
+    def path(self, part: Part) -> Path:
+        """Where a part is kept."""
+        return self.folder / (f"{part.shard:05d}-view{part.view}.h5" if part.view else f"{part.shard:05d}.h5")
+
+    def _map(self, part: Part) -> np.ndarray:
+        """The panels of a part, mapped into memory: a training reads a few of each, at random, over and over."""
+        if part not in self._mapped:
+            path = self.path(part)
+            try:
+                with h5py.File(path, "r") as file:
+                    offset, shape, dtype = file["panels"].id.get_offset(), file["panels"].shape, file["panels"].dtype
+                if shape[1:] != self.definition.shape or dtype != np.float16 or offset is None:
+                    raise ValueError(f"it holds {dtype} of shape {shape}")
+                self._mapped[part] = np.memmap(path, dtype, "r", offset, shape)
+            except (OSError, KeyError, ValueError, AttributeError) as error:
+                raise DataError(f"{path} cannot be read: {error}") from None
+        return self._mapped[part]
 
 
 @dataclass(frozen=True)
 class PanelJob:
-    """The making of a store's shards."""
+    """The making of a store's parts."""
 
     store: PanelStore
 
     def models(self, shard: int) -> range:
-        """Indices of the models in a shard."""
-        return self.store.survey.specification.shard_models(shard)
+        """Indices of the models in a part."""
+        return self.store.models(shard)
 
-    def maker(self) -> PanelShardMaker:
+    def maker(self) -> PanelPartMaker:
         """What makes them."""
-        return PanelShardMaker(self.store)
+        return PanelPartMaker(self.store)
 
 
-class PanelShardMaker:
-    """Makes the shards of panels of a store."""
+class PanelPartMaker:
+    """Makes the parts of a store."""
 
     def __init__(self, store: PanelStore) -> None:
         self._store = store
@@ -114,29 +151,26 @@ class PanelShardMaker:
         self._maker = PanelMaker(store.definition, store.survey.acquisition, references)
 
     def make(self, shard: int, tell: Tell) -> None:
-        """Make a shard; raises DataError for gathers that panels cannot be made of."""
-        survey, views = self._store.survey, self._store.views
-        models = survey.specification.shard_models(shard)
-        panels = np.zeros((len(models), views, *self._store.definition.shape), np.float16)
+        """Make a part by its number; raises DataError for gathers that panels cannot be made of."""
+        models, view = self._store.models(shard), self._store.parts[shard].view
+        panels = np.empty((len(models), *self._store.definition.shape), np.float16)
         for row, index in enumerate(models):
             tell("model", index)
-            count = views if index in survey.train else 1
-            panels[row, :count] = views_of(self._maker, survey.gathers([index])[0], index, count)
+            panels[row] = in_view(self._maker, self._store.survey.gathers([index])[0], index, view)
             tell("done", 1)
-        with checked_file(self._store._path(shard)) as file:
+        with checked_file(self._store.path(self._store.parts[shard])) as file:
             file["panels"] = panels
 
 
-def views_of(maker: PanelMaker, gathers: np.ndarray, index: int, views: int) -> np.ndarray:
-    """Panels (view, depth, x, channel) of the gathers (source, receiver, time) of model `index`."""
-    panels = [maker.panels(gathers)]
-    for view in range(1, views):
-        live = _part(np.random.default_rng([view, index]), *gathers.shape[:2])
-        panels.append(maker.panels(gathers, live, rank=view - 1))
-    return np.stack(panels)
+def in_view(maker: PanelMaker, gathers: np.ndarray, index: int, view: int) -> np.ndarray:
+    """Panels (depth, x, channel) of the gathers (source, receiver, time) of model `index` in a view."""
+    if view == 0:
+        return maker.panels(gathers)
+    live = _part_of_line(np.random.default_rng([view, index]), *gathers.shape[:2])
+    return maker.panels(gathers, live, rank=view - 1)
 
 
-def _part(rng: np.random.Generator, sources: int, receivers: int) -> np.ndarray:
+def _part_of_line(rng: np.random.Generator, sources: int, receivers: int) -> np.ndarray:
     """Which traces (source, receiver) a view is made of."""
     receiver_lives = rng.random(receivers) < rng.uniform(*RECEIVERS)
     source_lives = rng.random(sources) < rng.uniform(*SOURCES)
@@ -146,5 +180,5 @@ def _part(rng: np.random.Generator, sources: int, receivers: int) -> np.ndarray:
     return source_lives[:, None] & receiver_lives[None]
 
 
-def _record(definition: PanelDefinition, views: int) -> dict:
-    return {"format": 1, "views": views, **definition.to_json()}
+def _record(definition: PanelDefinition) -> dict:
+    return {"format": FORMAT, **definition.to_json()}

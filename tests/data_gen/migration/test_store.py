@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def store(survey, definition) -> PanelStore:
     store = PanelStore(survey, definition, views=3)
     done: list[int] = []
     store.make(workers=2, progress=done.append)
-    assert sum(done) == 40
+    assert sum(done) == len(store) == 40 + 2 * 36
     return store
 
 
@@ -64,14 +65,17 @@ def test_training_models_have_views_that_differ_and_test_models_one(survey, stor
     views = [store.panels([5], np.array([view]))[0].astype(float) for view in range(3)]
     assert all(np.abs(views[0] - view).max() > 0.01 for view in views[1:])
     assert np.corrcoef(views[0][..., :-1].ravel(), views[1][..., :-1].ravel())[0, 1] > 0.5
-    assert not store.panels([39], np.array([1])).any()
+    with pytest.raises((DataError, IndexError)):
+        store.panels([39], np.array([1]))
 
 
-def test_they_are_not_made_again_and_others_lie_beside_them(survey, definition, store):
+def test_they_are_not_made_again_with_fewer_views_the_same_and_others_lie_beside_them(survey, definition, store):
     before = {path: path.stat().st_mtime_ns for path in store.folder.iterdir()}
     store.make()
     assert {path: path.stat().st_mtime_ns for path in store.folder.iterdir()} == before
-    assert PanelStore(survey, definition, views=1).folder != store.folder
+    fewer = PanelStore(survey, definition, views=1)
+    np.testing.assert_array_equal(fewer.panels([7]), store.panels([7]))
+    assert PanelStore(survey, replace(definition, offset_bounds=(300.0,))).folder != store.folder
 
 
 def test_after_a_kill_they_are_finished_with_the_same_bytes(survey, definition, store, tmp_path):
@@ -107,5 +111,5 @@ def test_a_flipped_byte_shows(store):
         store.verify()
     path.write_bytes(whole[:1000])
     with pytest.raises(DataError, match=r"00001\.h5 cannot be read"):
-        store.panels([17])
+        PanelStore(store.survey, store.definition).panels([17])
     path.write_bytes(whole)
