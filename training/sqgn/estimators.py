@@ -138,7 +138,7 @@ class SVRG(_Snapshot):
         return tf.convert_to_tensor(self.snapshot)
 
     def estimate(self, batch: tf.Tensor, w: tf.Tensor, g: tf.Tensor, g2: tf.Tensor | None) -> tf.Tensor:
-        return tf.where(self.valid > 0.0, g - g2 + self.mu, g)
+        return tf.cond(self.valid > 0.0, lambda: g - g2 + self.mu, lambda: g)
 
 
 class Cached(_Snapshot):
@@ -185,7 +185,7 @@ class Cached(_Snapshot):
         return tf.no_op()
 
     def estimate(self, batch: tf.Tensor, w: tf.Tensor, g: tf.Tensor, g2: tf.Tensor | None) -> tf.Tensor:
-        return tf.where(self.valid > 0.0, g - tf.convert_to_tensor(self.table)[batch] + self.mu, g)
+        return tf.cond(self.valid > 0.0, lambda: g - tf.convert_to_tensor(self.table)[batch] + self.mu, lambda: g)
 
 
 class SAGA(Cached):
@@ -238,7 +238,7 @@ class Momentum(Plain):
 
     def _follow(self, g: tf.Tensor, before: tf.Tensor, going_on: tf.Tensor) -> tf.Tensor:
         """The average, led from `before` to g, or begun anew."""
-        g_k = tf.where(going_on, g + (1.0 - self.a) * (self.average - before), g)
+        g_k = tf.cond(going_on, lambda: g + (1.0 - self.a) * (self.average - before), lambda: g)
         self.average.assign(g_k)
         self.begun.assign(1.0)
         return g_k

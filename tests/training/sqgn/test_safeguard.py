@@ -30,13 +30,16 @@ def rare_positives(samples=3000):
 
 @pytest.mark.parametrize("batch_size", [16, 32])
 def test_a_mini_batch_with_a_rare_sample_is_learned_from(batch_size):
-    """Its loss is far above the usual one, and would be so at any weights."""
+    """Its loss is far above the usual one, and would be so at any weights: as well as without the safeguard."""
     x, y = rare_positives()
-    model = classifier()
-    history = model.fit(x, y, batch_size=batch_size, epochs=6, verbose=0).history
-    recall = np.mean(model.predict(x[y > 0.0], verbose=0) > 0.5)
-    assert recall > 0.7
-    assert sum(history["rollbacks"]) == 0
+    recalls = []
+    for safeguard in (True, False):
+        model = classifier(safeguard=safeguard)
+        history = model.fit(Partition.of_arrays(x, y, batch_size, seed=4), epochs=6, verbose=0).history
+        recalls.append(np.mean(model.predict(x[y > 0.0], verbose=0) > 0.5))
+        assert sum(history["rollbacks"]) == 0
+    assert recalls[0] > 0.8
+    assert recalls[0] > recalls[1] - 0.1
 
 
 def test_weights_that_were_set_stay(float64):
