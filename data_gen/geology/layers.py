@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_gen.geology.section import Section
+from data_gen.salt import SALT_VELOCITY
 
-SEDIMENT_VELOCITIES = (1600.0, 4000.0)
+SEDIMENT_VELOCITIES = (1600.0, SALT_VELOCITY)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import numpy as np
 from data_gen.acquisition import Acquisition
 
 STABILITY_MARGIN = 0.95
+"""The largest step by the limit's part: the limit is of an infinite grid without a layer, and arithmetic is float32."""
 
 
 def nyquist_symbol(space_order: int) -> float:

@@ -23,6 +23,9 @@ from data_gen.errors import DataError, SettingError, TomoError
 from data_gen.survey.specification import VelocityFile
 from data_gen.velocity.public_models import PUBLIC_MODELS
 
+OF_MATLAB = ("__header__", "__version__", "__globals__")
+"""What scipy.io.loadmat adds to the arrays of a file."""
+
 MOST_CELLS = 10**8
 """Of one model at the survey's spacing, in memory of every worker: 400 MB."""
 
@@ -160,7 +163,7 @@ def _read_mat(path: Path) -> tuple[np.ndarray, float | None]:
     except NotImplementedError:  # MATLAB 7.3 files are HDF5, with the axes in MATLAB's order
         values, spacing = _read_hdf5(path)
         return values.T, spacing
-    return _only({name: values for name, values in content.items() if not name.startswith("__")}, path), None
+    return _only({name: values for name, values in content.items() if name not in OF_MATLAB}, path), None
 
 
 def _read_hdf5(path: Path) -> tuple[np.ndarray, float | None]:

@@ -33,7 +33,7 @@ def optimizer(
     from data_gen.survey.reader import Survey
     from figures.convergence import Curve, mnist_convergence, tomography_convergence
     from tomo.pictures import save
-    from training.benchmark.comparison import compare, summary
+    from training.benchmark.comparison import PARTS, compare, summary
     from training.benchmark.problems import mnist_problem, tomography_problem
     from training.loss import KILOMETRE
 
@@ -54,11 +54,10 @@ def optimizer(
             f"{row['cost_beside_adam']:.2f}", f"{row['gradients_per_iteration']:.2f}",
         )  # fmt: skip
     print_table(means)
-    names = ("gradient", "snapshot", "direction", "product")
-    parts = table("ms of an iteration", *names)
+    parts = table("ms of an iteration", *PARTS)
     for contender, row in results.get("cost", {}).items():
         if row["parts"]:
-            parts.add_row(contender, *(f"{1e3 * row['parts'][f'seconds_{name}']:.1f}" for name in names))
+            parts.add_row(contender, *(f"{1e3 * row['parts'][f'seconds_{name}']:.1f}" for name in PARTS))
     print_table(parts)
     order = list(chosen.contenders)
     curves: dict[str, list[Curve]] = {}

@@ -26,6 +26,9 @@ from training.benchmark.problems import Problem
 from training.sqgn.optimizer import SQGN
 from training.sqgn.partition import Partition
 
+PARTS = ("gradient", "snapshot", "direction", "product")
+"""The parts of an iteration whose seconds SQGN logs."""
+
 
 def gradients_per_iteration(optimizer: keras.optimizers.Optimizer, batches: int) -> float:
     """Gradient-equivalents of one iteration."""
@@ -127,7 +130,7 @@ def cost(contenders: Sequence[Contender], rounds: int) -> dict[str, Any]:
             logs = contender.model.fit(partition, verbose=0, callbacks=[watch]).history
             if turn:
                 seconds[contender.name].append(watch.seconds[0] / len(partition))
-                for part in (key for key in logs if key.startswith("seconds_")):
+                for part in (f"seconds_{part}" for part in PARTS if f"seconds_{part}" in logs):
                     parts[contender.name].setdefault(part, []).append(logs[part][0] / len(partition))
     return {
         contender.name: {
