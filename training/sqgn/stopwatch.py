@@ -23,8 +23,11 @@ class Stopwatch:
     def __call__(self, name: str, function: Callable[..., Result], *arguments: Any) -> Result:
         """The function's result; its seconds are added to those under this name."""
         begun = _when_there(arguments)
-        with tf.control_dependencies([begun]):  # or the clock would be read when the part is over, there being no hurry
-            arguments = keras.tree.map_structure(lambda a: tf.identity(a) if tf.is_tensor(a) else a, arguments)
+        if not tf.config.list_logical_devices("GPU"):
+            # A single thread would else read the clock when the part is over, there being no hurry; a GPU does not wait
+            # for the host to read it.
+            with tf.control_dependencies([begun]):
+                arguments = keras.tree.map_structure(lambda a: tf.identity(a) if tf.is_tensor(a) else a, arguments)
         result = function(*arguments)
         span = _when_there((begun, result)) - begun
         self.spans[name] = self.spans[name] + span if name in self.spans else span

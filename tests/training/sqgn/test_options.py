@@ -123,6 +123,16 @@ def test_a_moving_average_of_the_weights_takes_their_place_at_the_end(float64):
     assert int(optimizer.pairs.written) == 3
 
 
+def test_averages_are_exchanged_for_each_validation(float64):
+    """Keras's SwapEMAWeights: at an epoch's end the averages are scored, and the training goes on where it was."""
+    x, y = tiny_data()
+    model = tiny_network()
+    model.compile(optimizer=SQGN(use_ema=True, ema_momentum=0.9), loss=MSE(dtype="float64"))
+    swap = keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
+    model.fit(x, y, batch_size=4, epochs=3, verbose=0, callbacks=[swap])
+    assert int(model.optimizer.pairs.written) == 9
+
+
 def test_a_model_is_compiled_by_name_or_configuration_and_cloned():
     x, y = (a.astype("float32") for a in tiny_data())
     for optimizer in ("sqgn", "SQGN", keras.optimizers.serialize(SQGN(history=3))):
