@@ -15,11 +15,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-demo: $(VENV)/installed  ## a small survey, two trainings, scores and pictures: a first look in minutes
+demo: $(VENV)/installed  ## a small survey, a training, scores and pictures: a first look in minutes
 	$(BIN)/tomo generate --preset demo --output demo/survey
-	$(BIN)/tomo train demo/survey --optimizer adam --output demo/adam
-	$(BIN)/tomo train demo/survey --optimizer sqgn --output demo/sqgn
-	$(BIN)/tomo evaluate demo/adam demo/sqgn --output demo/evaluation
+	$(BIN)/tomo train demo/survey --output demo/unet
+	$(BIN)/tomo evaluate demo/unet --output demo/evaluation
 
 lint: $(VENV)/installed  ## style and types
 	$(BIN)/ruff check .

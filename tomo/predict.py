@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from data_gen.errors import DataError, SettingError
-from tomo.console import print_table, progress, table
+from tomo.console import print_table, progress, remark, table
 from tomo.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
@@ -44,15 +44,24 @@ def predict(
     ] = 0,
     rescale: Annotated[
         bool,
-        typer.Option("--rescale", help="Gathers are of another unit: bring their RMS to that of the training gathers."),
+        typer.Option(
+            "--rescale",
+            help="For networks that read gathers: these are of another unit, bring their RMS to the training's.",
+        ),
     ] = False,
 ) -> None:
     """Predict velocity models from gathers recorded with the geometry that the run was trained for."""
     load_tensorflow()
     from figures.velocity import velocity_panels
     from tomo.pictures import draw_explained, save
-    from training.archive import load_network
-    from training.prediction import in_the_network_s_unit, open_gathers, predict_gathers, write_prediction
+    from training.prediction import (
+        in_the_network_s_unit,
+        measure_rms,
+        open_gathers,
+        predict_gathers,
+        write_prediction,
+    )
+    from training.predictor import load
     from training.runs import open_run
 
     if output.suffix.lower() not in FORMATS:
@@ -63,11 +72,15 @@ def predict(
             raise DataError(f"{path} already exists: choose another name for --output")
     opened = open_run(run)
     with open_gathers(gathers, opened.acquisition) as given:
-        network = load_network(opened.model_file)
-        given = in_the_network_s_unit(given, network, rescale)
-        if rescale:
-            print(f"Gathers are multiplied by {given.factor:.4g}")
-        velocity = predict_gathers(network, given)
+        predictor = load(run)
+        if predictor.card.panels is not None:
+            measure_rms(given)
+            remark("the network reads migrated panels: the unit of the gathers does not matter")
+        else:
+            given = in_the_network_s_unit(given, predictor.network, rescale)
+            if rescale:
+                print(f"Gathers are multiplied by {given.factor:.4g}")
+        velocity = predict_gathers(predictor, given)
         found: dict[str, np.ndarray] = {}
         if physics:
             found, explained = _physics(velocity[:physics], given, opened)

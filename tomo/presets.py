@@ -56,8 +56,8 @@ _IMAGING = Recipe(
 PRESETS = {
     "demo": Preset(
         Acquisition(Grid(48, 48, 15.0), sources=5, receivers=48, samples=100, sample_interval=0.008),
-        models=256, train_models=208,
-        imaging=replace(_IMAGING, epochs=40),
+        models=800, train_models=650,
+        imaging=replace(_IMAGING, epochs=56),
         cnn="cnn-demo", cnn_recipe=Recipe(epochs=16, batch_size=26),
     ),
     "laptop": Preset(

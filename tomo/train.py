@@ -71,7 +71,7 @@ def train(
     from training.fit import check_survey
     from training.fit import train as train_run
     from training.panels import samples_of
-    from training.runs import begin_run
+    from training.runs import begin_run, split
     from training.settings import Settings, choose
 
     opened = Survey.open(survey)
@@ -80,12 +80,13 @@ def train(
     choose("network", network, NETWORKS)
     reads_gathers = NETWORKS[network].reads == GATHERS
     recipe = preset.cnn_recipe if reads_gathers else preset.imaging
+    few = len(split(opened, validation)[0]) or 1
     faster = "bfloat16" if multiplies_bfloat16() and not reads_gathers else "float32"
     settings = Settings(
         optimizer=optimizer,
         network=network,
         epochs=recipe.epochs if epochs is None else epochs,
-        batch_size=recipe.batch_size_for(optimizer) if batch_size is None else batch_size,
+        batch_size=min(recipe.batch_size_for(optimizer), few) if batch_size is None else batch_size,
         learning_rate=learning_rate,
         schedule=recipe.schedule if schedule is None else schedule,
         seed=seed,

@@ -30,7 +30,7 @@ class Average(keras.callbacks.Callback):
 
     The average of iteration k forgets by `min(decay, (1 + k) / (10 + k))`, so that it is not held back by the initial
     weights; with a decay of 0 it is the weights themselves. `best` are the averaged weights after the epoch with the
-    lowest `val_loss`, None before there is one.
+    lowest `val_objective`, None before there is one.
     """
 
     def __init__(self, decay: float) -> None:
@@ -56,8 +56,8 @@ class Average(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self.decay == 0.0:
             self.weights = [np.array(v) for v in self.model.trainable_variables]
-        if logs is not None and logs.get("val_loss", np.inf) < self.best_loss:
-            self.best_loss = logs["val_loss"]
+        if logs is not None and logs.get("val_objective", np.inf) < self.best_loss:
+            self.best_loss = logs["val_objective"]
             self.best = [average.copy() for average in self.weights]
 
     @contextmanager
@@ -81,7 +81,8 @@ def assign(model: keras.Model, weights: Sequence[np.ndarray]) -> None:
 
 
 class Scores(keras.callbacks.Callback):
-    """Scores on some models after each epoch: `val_loss` [(km/s)²], `val_rmse` [m/s] and `val_ssim`.
+    """Scores on some models after each epoch: `val_loss`, equation (9) [(km/s)²], `val_rmse` [m/s] and `val_ssim`, and
+    `val_objective`, the loss that is trained.
 
     They are those of the averaged weights, where there is an `average`; without models there are none.
     """
@@ -103,6 +104,7 @@ class Scores(keras.callbacks.Callback):
                 prediction = self.model.predict(self.batches, verbose=0)
         loss = tomography_loss(prediction, self.reference)
         logs["val_loss"] = loss / KILOMETRE**2
+        logs["val_objective"] = float(np.mean(self.model.loss.call(self.reference, prediction)))
         logs["val_rmse"] = float(np.sqrt(loss / self.reference[0].size))
         logs["val_ssim"] = float(np.mean(ssim(prediction, self.reference, self.limits)))
 

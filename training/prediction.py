@@ -16,6 +16,7 @@ from data_gen.errors import DataError
 from data_gen.files import hdf5_in_memory, write_bytes
 from models.conditioning import training_rms
 from training.pipeline import PREDICTION_BATCH
+from training.predictor import Predictor
 
 AMPLITUDES = (0.5, 2.0)
 """Gathers whose RMS is this many times that of the training gathers or less, or more, are of another unit."""
@@ -101,13 +102,12 @@ def _has_axis(contents: Mapping, name: str) -> bool:
     return name in contents and not bytes(contents[name].attrs.get("NAME", b"")).startswith(no_variable)
 
 
-def in_the_network_s_unit(gathers: GatherFile, network: keras.Model, rescale: bool) -> GatherFile:
-    """The gathers, after a look at every sample; with `rescale` brought to the RMS of the training gathers.
+def measure_rms(gathers: GatherFile) -> float:
+    """Root mean square of all samples of a file, each of which is looked at.
 
-    One factor for the whole file, so that differences between its models stay. Raises DataError for samples that are
-    not finite, for a model without signal, and, without `rescale`, for gathers of quite another strength.
+    Raises DataError for samples that are not finite, and for a model without signal.
     """
-    power = []
+    power: list[float] = []
     for block in gathers:
         power += list(np.mean(np.square(block, dtype=np.float64), axis=(1, 2, 3)))
     for model, value in enumerate(power):
@@ -115,7 +115,16 @@ def in_the_network_s_unit(gathers: GatherFile, network: keras.Model, rescale: bo
             raise DataError(f"{gathers.path}: model {model} holds samples that are not finite")
         if value == 0:
             raise DataError(f"{gathers.path}: model {model} is silent, all its samples are zero")
-    ratio = float(np.sqrt(np.mean(power))) / training_rms(network)
+    return float(np.sqrt(np.mean(power)))
+
+
+def in_the_network_s_unit(gathers: GatherFile, network: keras.Model, rescale: bool) -> GatherFile:
+    """The gathers for a network that reads gathers; with `rescale` brought to the RMS of the training gathers.
+
+    One factor for the whole file, so that differences between its models stay. Raises DataError as `measure_rms`, and,
+    without `rescale`, for gathers of quite another strength.
+    """
+    ratio = measure_rms(gathers) / training_rms(network)
     if rescale:
         return replace(gathers, factor=1 / ratio)
     if not AMPLITUDES[0] < ratio < AMPLITUDES[1]:
@@ -126,9 +135,9 @@ def in_the_network_s_unit(gathers: GatherFile, network: keras.Model, rescale: bo
     return gathers
 
 
-def predict_gathers(network: keras.Model, gathers: GatherFile) -> np.ndarray:
+def predict_gathers(predictor: Predictor, gathers: GatherFile) -> np.ndarray:
     """Velocity images (model, depth, x) [m/s]."""
-    return np.concatenate([network.predict_on_batch(block) for block in gathers])
+    return np.concatenate([predictor.predict(block) for block in gathers])
 
 
 def write_prediction(

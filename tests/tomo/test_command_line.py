@@ -60,13 +60,14 @@ def mistake(*arguments):
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
-    """A small demo survey and a run of each optimizer."""
+    """A small demo survey and a run of each optimizer, one on gathers and one on panels."""
     folder = tmp_path_factory.mktemp("job")
     assert tomo("generate", "--preset", "demo", "--models", 48, "--output", folder / "survey").returncode == 0
-    for optimizer in ("adam", "sqgn"):
+    for optimizer, network in (("adam", "cnn"), ("sqgn", "unet")):
         answer = tomo(
-            "train", folder / "survey", "--optimizer", optimizer, "--epochs", 2, "--output", folder / optimizer
-        )
+            "train", folder / "survey", "--optimizer", optimizer, "--network", network, "--epochs", 2,
+            "--output", folder / optimizer,
+        )  # fmt: skip
         assert answer.returncode == 0, answer.stderr
     return folder
 
@@ -96,7 +97,7 @@ def test_the_main_job(job, tmp_path):
 
 
 def test_predictions_from_somebody_s_gathers_and_how_well_they_explain_them(job, tmp_path):
-    answer = tomo("predict", job / "sqgn", job / "survey" / "survey.h5", "--output", tmp_path / "mine.h5")
+    answer = tomo("predict", job / "adam", job / "survey" / "survey.h5", "--output", tmp_path / "mine.h5")
     assert answer.returncode == 0, answer.stderr
     with h5py.File(tmp_path / "mine.h5") as file:
         assert file["velocity"].shape == (48, 48, 48)
@@ -106,9 +107,9 @@ def test_predictions_from_somebody_s_gathers_and_how_well_they_explain_them(job,
     with h5py.File(job / "survey" / "survey.h5") as file:
         pascals = 1e5 * file["gathers"][:5]
     np.save(tmp_path / "pascals.npy", pascals)
-    assert "--rescale" in mistake("predict", job / "sqgn", tmp_path / "pascals.npy", "--output", tmp_path / "p.h5")
+    assert "--rescale" in mistake("predict", job / "adam", tmp_path / "pascals.npy", "--output", tmp_path / "p.h5")
     answer = tomo(
-        "predict", job / "sqgn", tmp_path / "pascals.npy", "--rescale", "--physics", 3, "--output", tmp_path / "p.h5"
+        "predict", job / "adam", tmp_path / "pascals.npy", "--rescale", "--physics", 3, "--output", tmp_path / "p.h5"
     )
     assert answer.returncode == 0, answer.stderr
     assert "data misfit" in answer.stdout
@@ -120,6 +121,41 @@ def test_predictions_from_somebody_s_gathers_and_how_well_they_explain_them(job,
         assert np.sqrt(np.mean((file["velocity"] - velocity) ** 2)) < 100
         np.testing.assert_allclose(file["amplitude"][:3], 1.0, atol=0.5)
     assert (tmp_path / "p.gathers.png").stat().st_size > 10_000
+
+
+def test_a_network_that_reads_panels_needs_no_unit(job, tmp_path):
+    with h5py.File(job / "survey" / "survey.h5") as file:
+        gathers = file["gathers"][:3]
+    for name, unit in (("own", 1.0), ("pascals", 1e5)):
+        np.save(tmp_path / f"{name}.npy", unit * gathers)
+        answer = tomo("predict", job / "sqgn", tmp_path / f"{name}.npy", "--output", tmp_path / f"{name}.h5")
+        assert answer.returncode == 0, answer.stderr
+    with h5py.File(tmp_path / "own.h5") as own, h5py.File(tmp_path / "pascals.h5") as pascals:
+        np.testing.assert_allclose(own["velocity"], pascals["velocity"], atol=0.5)
+
+
+def test_a_picture_of_the_user_s_is_not_overwritten(job, tmp_path):
+    (tmp_path / "velocity.png").write_text("mine")
+    arguments = "predict", job / "adam", job / "survey" / "survey.h5", "--output", tmp_path / "velocity.h5"
+    assert "velocity.png already exists" in mistake(*arguments)
+    assert (tmp_path / "velocity.png").read_text() == "mine"
+
+
+def test_models_that_a_run_was_trained_on_are_not_scored(job, tmp_path):
+    """A smaller survey of the same seed holds the larger one's first models: its test models were trained on."""
+    generated = tomo("generate", "--preset", "demo", "--models", 16, "--output", tmp_path / "smaller")
+    assert generated.returncode == 0, generated.stderr
+    assert "no test models that are new" in mistake(
+        "evaluate", job / "adam", "--survey", tmp_path / "smaller", "--output", tmp_path / "scores"
+    )
+    generated = tomo(
+        "generate", "--preset", "demo", "--models", 44, "--train-models", 36, "--output", tmp_path / "larger"
+    )
+    assert generated.returncode == 0, generated.stderr
+    answer = tomo("evaluate", job / "adam", "--survey", tmp_path / "larger", "--output", tmp_path / "scores")
+    assert answer.returncode == 0, answer.stderr
+    assert "3 of 8 test models are left out" in answer.stderr
+    assert "5 test models of larger" in answer.stdout
 
 
 def test_somebody_elses_geology(job, tmp_path):
@@ -147,9 +183,9 @@ def test_mistakes_are_one_line(job, tmp_path):
     assert "another survey" in mistake("generate", "--preset", "demo", "--models", 5, "--output", survey)
     assert "optimizer" in mistake("train", survey, "--optimizer", "sgd", "--output", tmp_path / "new")
     assert "network" in mistake("train", survey, "--network", "huge", "--output", tmp_path / "new")
-    assert "another run" in mistake("train", survey, "--optimizer", "sqgn", "--output", run)
+    assert "another run" in mistake("train", survey, "--optimizer", "sqgn", "--network", "cnn", "--output", run)
     assert "does not exist" in mistake("train", tmp_path / "nowhere", "--output", tmp_path / "new")
-    assert "too few" in mistake("train", survey, "--batch-size", 99, "--output", tmp_path / "new")
+    assert "too few" in mistake("train", survey, "--network", "cnn", "--batch-size", 99, "--output", tmp_path / "new")
     assert "is not a run" in mistake("evaluate", survey)
     assert "cannot be read" in mistake("predict", run, run / "history.csv", "--output", tmp_path / "p.h5")
     assert "name of an HDF5" in mistake("predict", run, survey / "survey.h5", "--output", tmp_path / "p.png")

@@ -13,11 +13,20 @@ from data_gen.errors import DataError
 from data_gen.grid import Grid
 from models.cnn import DEMO, cnn
 from models.conditioning import Conditioning, training_rms
+from training.archive import Card
 from training.pipeline import PREDICTION_BATCH
 from training.prediction import in_the_network_s_unit, open_gathers, predict_gathers, write_prediction
+from training.predictor import Predictor
+from training.settings import Settings
 
 GRID = Acquisition(Grid(32, 32, 15.0), sources=3, receivers=32, samples=60, sample_interval=0.008)
 VALUES = np.random.default_rng(0).normal(size=(PREDICTION_BATCH + 3, *GRID.gather_shape)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def predictor(network) -> Predictor:
+    """The network as `load` gives it."""
+    return Predictor(network, Card(Settings("adam", "cnn-demo", 1, 1), GRID, np.full((32, 32), 2500, np.float32)))
 
 
 @pytest.fixture(scope="module")
@@ -120,17 +129,17 @@ def test_the_network_knows_the_rms_it_was_trained_on(network):
     assert training_rms(network) == pytest.approx(np.sqrt(np.mean(VALUES.astype(float) ** 2)), rel=1e-6)
 
 
-def test_gathers_of_another_unit_are_refused_or_rescaled(tmp_path, network):
+def test_gathers_of_another_unit_are_refused_or_rescaled(tmp_path, network, predictor):
     with open_gathers(stored(tmp_path / "own.h5"), GRID) as gathers:
         own = in_the_network_s_unit(gathers, network, rescale=False)
         assert own.factor == 1.0
-        predicted = predict_gathers(network, own)
+        predicted = predict_gathers(predictor, own)
     with open_gathers(stored(tmp_path / "pascals.h5", 5000 * VALUES), GRID) as pascals:
         with pytest.raises(DataError, match=r"5e\+03 times as strong .* --rescale"):
             in_the_network_s_unit(pascals, network, rescale=False)
         rescaled = in_the_network_s_unit(pascals, network, rescale=True)
         assert rescaled.factor == pytest.approx(1 / 5000, rel=1e-5)
-        np.testing.assert_allclose(predict_gathers(network, rescaled), predicted, rtol=1e-4)
+        np.testing.assert_allclose(predict_gathers(predictor, rescaled), predicted, rtol=1e-4)
 
 
 def test_a_file_is_closed_when_it_is_read(tmp_path):
