@@ -17,6 +17,7 @@ from tomo.gallery import gallery
 from tomo.generate import generate
 from tomo.info import info
 from tomo.predict import predict
+from tomo.publish import publish
 from tomo.train import train
 
 app = typer.Typer(
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (generate, info, gallery, train, evaluate, predict):
+for command in (generate, info, gallery, train, evaluate, predict, publish):
     app.command()(command)
 
 app.add_typer(benchmark, name="benchmark")

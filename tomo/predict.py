@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from training.evaluation.misfit import Explained
     from training.prediction import GatherFile
-    from training.runs import Run
+    from training.predictor import Predictor
 
 FORMATS = (".h5", ".hdf5", ".nc")
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run, a .keras file, or `pretrained`.")],
     gathers: Annotated[
         Path,
         typer.Argument(
@@ -62,7 +62,6 @@ def predict(
         write_prediction,
     )
     from training.predictor import load
-    from training.runs import open_run
 
     if output.suffix.lower() not in FORMATS:
         raise SettingError(f"{output} is no name of an HDF5 file: choose one that ends in {', '.join(FORMATS)}")
@@ -70,9 +69,9 @@ def predict(
     for path in (output, picture, *([gather_picture] if physics else [])):
         if path.exists():
             raise DataError(f"{path} already exists: choose another name for --output")
-    opened = open_run(run)
-    with open_gathers(gathers, opened.acquisition) as given:
-        predictor = load(run)
+    predictor = load(run)
+    name = run.resolve().stem
+    with open_gathers(gathers, predictor.acquisition) as given:
         if predictor.card.panels is not None:
             measure_rms(given)
             remark("the network reads migrated panels: the unit of the gathers does not matter")
@@ -83,33 +82,34 @@ def predict(
         velocity = predict_gathers(predictor, given)
         found: dict[str, np.ndarray] = {}
         if physics:
-            found, explained = _physics(velocity[:physics], given, opened)
-            draw_explained(explained, opened.acquisition, opened.name, gather_picture)
-    write_prediction(output, velocity, opened.acquisition, found)
+            found, explained = _physics(velocity[:physics], given, predictor)
+            draw_explained(explained, predictor.acquisition, name, gather_picture)
+    write_prediction(output, velocity, predictor.acquisition, found)
     shown = velocity_panels(
         {"prediction": velocity[:4]},
-        opened.acquisition.grid.spacing,
+        predictor.acquisition.grid.spacing,
         samples=[f"model {i}" for i in range(len(velocity[:4]))],
-        limits=opened.acquisition.velocity_limits,
+        limits=predictor.acquisition.velocity_limits,
     )
     save(shown, picture)
     print(f"{len(velocity)} velocity models: {output}, the first of them drawn in {picture}")
 
 
-def _physics(velocity: np.ndarray, gathers: GatherFile, run: Run) -> tuple[dict[str, np.ndarray], Explained]:
+def _physics(
+    velocity: np.ndarray, gathers: GatherFile, predictor: Predictor
+) -> tuple[dict[str, np.ndarray], Explained]:
     """Misfit and amplitude (model,) of all models, NaN where not simulated; prints a table of those that were."""
     import numpy as np
 
     from data_gen.simulator.acoustic import Simulator
-    from training.archive import read_card
     from training.evaluation.misfit import explain
 
-    simulator = Simulator(run.acquisition)
+    simulator = Simulator(predictor.acquisition)
 
     def given() -> Iterator[np.ndarray]:
         return (gathers[i : i + 1][0] for i in range(len(velocity)))
 
-    mean = np.broadcast_to(read_card(run.model_file).mean_velocity, velocity.shape)
+    mean = np.broadcast_to(predictor.card.mean_velocity, velocity.shape)
     with progress("simulating", 2 * len(velocity), "models") as advance:
         explained, of_mean = (
             explain(models, given(), simulator, fit_amplitude=True, progress=lambda: advance(1))

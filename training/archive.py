@@ -78,5 +78,28 @@ def load_network(path: Path) -> keras.Model:
         raise DataError(f"{path} cannot be read: {_first_line(error)}") from None
 
 
+def publish(source: Path, target: Path) -> None:
+    """Copy an archive with its weights rounded to half precision, compressed: half of the bytes of a float32 are zero.
+
+    The weights stay float32 for whoever loads them; their rounding, 0.05 % of each, is below the noise of a training.
+    Raises DataError for what is no archive, MachineError where it cannot be written.
+    """
+    card, network = read_card(source), load_network(source)
+    for variable in network.trainable_variables:
+        variable.assign(np.asarray(variable).astype(np.float16).astype(np.float32))
+    with whole_file(target) as temporary:
+        plain = temporary.with_name(f"{temporary.stem}-plain.keras")
+        try:
+            save_network(network, card, plain)
+            with (
+                zipfile.ZipFile(plain) as written,
+                zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed,
+            ):
+                for name in written.namelist():
+                    packed.writestr(name, written.read(name))
+        finally:
+            plain.unlink(missing_ok=True)
+
+
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -79,8 +80,12 @@ class Predictor:
         return PanelMaker(self.card.panels, acquisition, simulate_profiles(profiles, acquisition))
 
 
+PRETRAINED = "pretrained"
+
+
 def load(run: str | Path) -> Predictor:
-    """The network of a finished run: its folder, or its `model.keras` alone.
+    """The network of a finished run: its folder, or its `model.keras` alone; or the one that comes with tomo,
+    `pretrained`.
 
     Raises DataError where it is no such thing, damaged, or not finished.
 
@@ -94,6 +99,13 @@ def load(run: str | Path) -> Predictor:
     >>> predictor.predict(gathers[0]).shape
     (1, 40, 40)
     """
-    path = Path(run)
-    file = path if path.suffix == ".keras" else open_run(path).model_file
+    file = network_file(run)
     return Predictor(load_network(file), read_card(file))
+
+
+def network_file(run: str | Path) -> Path:
+    """The archive of a run's network, by any of the names that `load` takes; raises DataError as that."""
+    path = Path(run)
+    if str(run) == PRETRAINED and not path.exists():
+        return Path(str(importlib.resources.files("models") / "pretrained" / "laptop.keras"))
+    return path if path.suffix == ".keras" else open_run(path).model_file

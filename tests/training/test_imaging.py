@@ -21,6 +21,7 @@ from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification
 from models.conditioning import Conditioning
 from models.registry import NETWORKS
+from training.archive import publish
 from training.evaluation.evaluate import evaluate
 from training.fit import train
 from training.loss import PseudoHuberError, SquaredError
@@ -134,6 +135,16 @@ def test_the_final_network_loads_in_plain_keras_and_says_the_same(run, survey):
     both = (network.predict(panels, verbose=0) + network.predict(panels[:, :, ::-1], verbose=0)[..., ::-1]) / 2
     kept = np.clip(both, *LINE.velocity_limits)
     np.testing.assert_allclose(predictor.predict_models(survey, survey.test), kept, rtol=1e-5)
+
+
+def test_a_published_network_is_small_and_says_nearly_the_same(run, survey, tmp_path):
+    publish(run.model_file, tmp_path / "small.keras")
+    assert (tmp_path / "small.keras").stat().st_size < 0.65 * run.model_file.stat().st_size
+    assert [path.name for path in tmp_path.iterdir()] == ["small.keras"]
+    published, own = training.load(tmp_path / "small.keras"), training.load(run.folder)
+    gathers = survey.gathers(survey.test[:2])
+    np.testing.assert_allclose(published.predict(gathers), own.predict(gathers), atol=10.0)
+    assert published.card.panels == own.card.panels
 
 
 def test_gathers_and_the_survey_s_panels_give_the_same_image(run, survey):

@@ -1,6 +1,6 @@
 """What an evaluation writes: every file and its schema.
 
-scores.json      the runs' settings; for each survey and predictor the means of all scores
+scores.json      the machine; the runs' settings; for each survey and predictor the means of all scores
 samples.csv      a row for every survey, predictor and model
 scores.md        the table of means, for a text
 robustness.json  scores against each disturbance, by run
@@ -13,8 +13,10 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from data_gen.files import whole_file, write_json, write_text
+from data_gen.machine import describe_machine
 from training.evaluation.evaluate import DATA_MISFIT, Evaluation
 from training.evaluation.robustness import Sweep
 from training.evaluation.scores import Scores
@@ -29,7 +31,8 @@ def write_scores(evaluations: Sequence[Evaluation], runs: Sequence[Run], folder:
     cannot be written.
     """
     record = {
-        "runs": {run.name: dataclasses.asdict(run.settings) for run in runs},
+        "machine": describe_machine(("tomo", "tensorflow", "keras", "numpy")),
+        "runs": {run.name: _described(run) for run in runs},
         "surveys": [
             {
                 "survey": evaluation.survey.name,
@@ -70,6 +73,16 @@ def write_robustness(sweeps: Sequence[Sweep], folder: Path) -> None:
         for sweep in sweeps
     }
     write_json(folder / "robustness.json", record)
+
+
+def _described(run: Run) -> dict[str, Any]:
+    """A run's settings, and what its training took."""
+    seconds = run.history().get("seconds")
+    return {
+        **dataclasses.asdict(run.settings),
+        "training_models": len(run.trained_on()),
+        "training_seconds": seconds[-1] if seconds else None,
+    }
 
 
 def _without_nan(row: Mapping[str, float]) -> dict[str, float | None]:
