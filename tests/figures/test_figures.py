@@ -13,9 +13,11 @@ from matplotlib.figure import Figure
 from figures.convergence import Curve, mnist_convergence, tomography_convergence
 from figures.gallery import Shots, gallery_page
 from figures.gathers import gather_comparison, shot_gathers
-from figures.palette import RUN_COLOURS, amplitude_clip, run_line
+from figures.logs import velocity_logs
+from figures.palette import ERROR_MAP, RUN_COLOURS, amplitude_clip, run_line
+from figures.panels import migrated_panels
 from figures.robustness import Panel, robustness
-from figures.velocity import velocity_panels
+from figures.velocity import error_panels, velocity_panels
 
 RNG = np.random.default_rng(0)
 VELOCITY = RNG.uniform(1500, 4600, (3, 20, 30))
@@ -153,6 +155,58 @@ def test_a_gallery_draws_every_model_over_its_gather():
     assert len(shown) == 14
     assert "model 6" in labels(figure)
     assert len([a for a in gallery_page(velocity, 15.0).axes if a.get_visible() and a.get_images()]) == 7
+
+
+def test_outlines_of_true_salt_lie_on_every_panel_and_of_predicted_salt_on_its_own():
+    salt = np.zeros((2, 20, 30), bool)
+    salt[:, 5:12, 8:20] = True
+    nothing = np.zeros_like(salt)
+    models = {"reference": VELOCITY[:2], "mean": VELOCITY[:2], "unet": VELOCITY[:2]}
+    figure = velocity_panels(models, 15.0, limits=(1000, 4800), salt={"reference": salt, "mean": nothing, "unet": salt})
+    drawn = [len(axes.collections) for axes in figure.axes[:6]]
+    assert drawn == [1, 1, 3, 1, 1, 3]  # one line for the truth, and for the prediction a white one and dashes on it
+    assert {axes.get_images()[0].get_clim() for axes in figure.axes[:6]} == {(1.0, 4.8)}
+    vertices = figure.axes[0].collections[0].get_paths()[0].vertices
+    np.testing.assert_allclose(vertices.min(axis=0), [7.5 * 0.015, 4.5 * 0.015])
+    np.testing.assert_allclose(vertices.max(axis=0), [19.5 * 0.015, 11.5 * 0.015])
+
+
+def test_errors_are_prediction_minus_reference_on_one_symmetric_scale():
+    figure = error_panels(VELOCITY, {"a": VELOCITY + 100, "b": VELOCITY - 300}, 15.0, samples=["x", "y", "z"])
+    images = [axes.get_images()[0] for axes in figure.axes[:6]]
+    np.testing.assert_allclose(images[0].get_array(), 0.1)
+    np.testing.assert_allclose(images[1].get_array(), -0.3)
+    assert {image.get_clim() for image in images} == {(-1.5, 1.5)}
+    assert {image.get_cmap().name for image in images} == {ERROR_MAP}
+    assert all(part in labels(figure) for part in ("z\ndepth (km)", "x (km)", "predicted minus true (km/s)"))
+
+
+def test_logs_go_down_and_shade_the_salt():
+    depth = np.arange(20) * 15.0
+    salt = np.zeros((3, 20), bool)
+    salt[:, 8:12] = True
+    figure = velocity_logs(VELOCITY[:, :, 4], {"unet": VELOCITY[:, :, 5]}, depth, titles=["a", "b", "c"], salt=salt)
+    top, bottom = figure.axes[0].get_ylim()[::-1]
+    assert (top, bottom) == (0.0, 0.285)
+    reference, prediction = figure.axes[1].get_lines()
+    np.testing.assert_allclose(reference.get_xdata(), VELOCITY[1, :, 4] / 1000)
+    np.testing.assert_allclose(prediction.get_ydata(), depth / 1000)
+    assert all(len(axes.collections) == 1 for axes in figure.axes)
+    assert all(part in labels(figure) for part in ("velocity (km/s)", "depth (km)", "reference", "unet"))
+
+
+def test_panels_share_one_scale_and_are_where_they_belong():
+    panels = RNG.normal(size=(3, 2, 20, 15))
+    depth, x = np.arange(20) * 15.0, (np.arange(15) * 2 + 0.5) * 15.0
+    figure = migrated_panels(
+        panels, VELOCITY[0], depth, x, 15.0, (1000, 4800), factors=["a", "b", "c"], classes=["near", "far"]
+    )
+    shown = [axes.get_images()[0] for axes in figure.axes if axes.get_images()]
+    assert len({image.get_clim() for image in shown if image.get_cmap().name == "gray"}) == 1
+    np.testing.assert_array_equal(figure.axes[1].get_images()[0].get_array(), panels[0, 0])
+    np.testing.assert_array_equal(figure.axes[6].get_images()[0].get_array(), panels[1, 1])
+    assert all(part in labels(figure) for part in ("far", "c", "velocity (km/s)", "x (km)"))
+    assert saved(figure)
 
 
 def test_runs_differ_in_colour_and_style():
