@@ -29,11 +29,11 @@ test: $(VENV)/installed lint  ## style, types and the test suite
 	$(BIN)/python -m pytest -q
 
 wheel-test: $(VENV)/installed  ## the test suite against the wheel, in an empty environment, from another folder
-	rm -rf build/wheel && mkdir -p build/wheel
+	rm -rf build && mkdir -p build/wheel
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
 	$(PYTHON) -m venv build/wheel/venv
 	build/wheel/venv/bin/python -m pip install --quiet --constraint constraints.txt "$$(ls build/wheel/*.whl)[dev]"
-	cp -r tests docs README.md pyproject.toml build/wheel/
+	cp -r tests docs *.md CITATION.cff LICENSE pyproject.toml build/wheel/
 	cd build/wheel && venv/bin/python -m pytest -q
 
 clean:  ## remove what the others made

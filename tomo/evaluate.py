@@ -14,9 +14,6 @@ from tomo.console import print_table, progress, remark, table
 from tomo.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from data_gen.survey.reader import Survey
     from training.evaluation.evaluate import Evaluation
     from training.evaluation.misfit import Explained
     from training.runs import Run
@@ -71,7 +68,7 @@ def evaluate(
     from data_gen.survey.reader import Survey
     from tomo import pictures
     from training.archive import read_card
-    from training.evaluation.evaluate import MEAN_MODEL, RESERVED_NAMES
+    from training.evaluation.evaluate import MEAN_MODEL, RESERVED_NAMES, untouched
     from training.evaluation.evaluate import evaluate as score_runs
     from training.evaluation.files import write_robustness, write_scores
     from training.evaluation.robustness import DISTURBANCES, sweep
@@ -95,7 +92,11 @@ def evaluate(
         surveys = [own, *(each for each in surveys if each.identity() != own.identity())]
     for run in opened:
         run.check_geometry(surveys[-1])
-    new = [(each, _untouched(each, opened)) for each in surveys]
+    new = [(each, untouched(each, opened)) for each in surveys]
+    for each, indices in new:
+        if len(indices) < len(each.test):
+            left_out = len(each.test) - len(indices)
+            remark(f"{each.folder}: {left_out} of {len(each.test)} test models are left out, a run was trained on them")
     new = [(each, indices) for each, indices in new if len(indices)]
     if not new or new[-1][0] is not surveys[-1]:
         raise DataError(f"{surveys[-1].folder} has no test models that are new to all runs")
@@ -109,7 +110,7 @@ def evaluate(
         evaluations, explained = _physics(evaluations, opened, physics)
         for run in opened:
             picture = folder / f"physics-{run.name}.png"
-            pictures.draw_explained(explained[run.name], run.acquisition, run.name, picture)
+            pictures.draw_explained(explained[run.name], evaluations[-1].survey.acquisition, run.name, picture)
     write_scores(evaluations, opened, folder)
     pictures.draw_predictions(evaluations[-1], opened, samples, folder)
     for definition in [card.panels for card in cards if card.panels is not None][:1]:
@@ -133,18 +134,6 @@ def evaluate(
     print(f"Scores and figures are in {folder}")
 
 
-def _untouched(survey: Survey, runs: Sequence[Run]) -> np.ndarray:
-    """Indices of the survey's test models that none of the runs was trained on; says how many were left out."""
-    import numpy as np
-
-    trained_on = set().union(*(run.trained_on() for run in runs))
-    new = np.array([survey.fingerprint(int(index)) not in trained_on for index in survey.test], bool)
-    if not new.all():
-        left_out = np.count_nonzero(~new)
-        remark(f"{survey.folder}: {left_out} of {len(new)} test models are left out, a run was trained on them")
-    return survey.test[new]
-
-
 def _physics(
     evaluations: Sequence[Evaluation], runs: Sequence[Run], count: int
 ) -> tuple[list[Evaluation], dict[str, Explained]]:
@@ -158,12 +147,12 @@ def _physics(
     from training.evaluation.evaluate import TRUE_MODEL
     from training.evaluation.misfit import explain
 
-    simulator = Simulator(runs[0].acquisition)
     found = []
     explained: dict[str, Explained] = {}
     total = sum(min(count, len(each.indices)) * (2 + len(runs)) for each in evaluations)
     with progress("simulating", total, "models") as advance:
         for evaluation in evaluations:
+            simulator = Simulator(evaluation.survey.acquisition)
             models = {**evaluation.predictions, TRUE_MODEL: evaluation.reference}
             for name, velocity in models.items():
                 given = (evaluation.survey.gathers([index])[0] for index in evaluation.indices[:count])

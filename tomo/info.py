@@ -18,6 +18,7 @@ def info(
 ) -> None:
     """Show how a survey was made: models, acquisition, scheme, points per wavelength, stability, versions."""
     from data_gen.survey.checked import is_whole
+    from data_gen.survey.checked import verify as verify_file
 
     specification, record = read_specification(survey), read_record(survey)
     whole = [shard for shard in range(specification.shards) if is_whole(shard_path(survey, shard))]
@@ -34,6 +35,11 @@ def info(
     if verify:
         with progress("verifying", specification.models, "models") as advance:
             Survey.open(survey).verify(advance)
+        panels = sorted(survey.glob("panels/*/*.h5"))
+        with progress("verifying panels", len(panels), "files") as advance:
+            for path in panels:
+                verify_file(path)
+                advance(1)
         print(f"every byte of {specification.shards} shards is as it was written")
 
 

@@ -82,7 +82,7 @@ def draw_panels(survey: Survey, index: int, definition: PanelDefinition, path: P
     """Draw the migrated panels of a model of a survey beside its velocity."""
     from training.panels import samples_of
 
-    samples = samples_of("unet", survey, definition)
+    samples = samples_of("unet", survey, definition, only=np.array([index]))
     count = len(definition.offset_bounds) + 1
     panels = np.moveaxis(samples.inputs(np.array([index]))[0].astype(np.float32), -1, 0)[:-1]
     velocity = survey.velocity([index])[0]
@@ -118,7 +118,7 @@ def draw_explained(explained: Explained, acquisition: Acquisition, title: str, p
 
 def draw_convergence(runs: Sequence[Run], path: Path) -> None:
     """Draw validation loss [(m/s)²] and SSIM over the runs' epochs; nothing without validation."""
-    from training.loss import KILOMETRE
+    from models.units import KILOMETRE
 
     curves = {}
     for run in runs:

@@ -8,26 +8,7 @@ from math import log
 from data_gen.acquisition import Acquisition
 from data_gen.errors import SettingError
 from data_gen.grid import Grid
-
-SECOND_ORDER = ("sqgn", "sqgn-reference")
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained unless one says otherwise; the fields are those of `training.settings.Settings`."""
-
-    epochs: int
-    batch_size: int
-    micro_batch: int | None = None
-    schedule: str = "constant"
-    average: float = 0.0
-    loss: str = "squared"
-    second_order_batch_size: int | None = None
-
-    def batch_size_for(self, optimizer: str) -> int:
-        """Models per mini-batch: with SQGN more, since curvature costs less there for what it is worth."""
-        larger = self.second_order_batch_size if optimizer in SECOND_ORDER else None
-        return self.batch_size if larger is None else larger
+from training.recipes import IMAGING, Recipe
 
 
 @dataclass(frozen=True)
@@ -49,27 +30,23 @@ class Preset:
 
 _GRID = Grid(100, 100, 15.0)
 
-_IMAGING = Recipe(
-    epochs=60, batch_size=16, second_order_batch_size=48, schedule="cosine", average=0.995, loss="pseudo-huber"
-)
-
 PRESETS = {
     "demo": Preset(
         Acquisition(Grid(48, 48, 15.0), sources=5, receivers=48, samples=100, sample_interval=0.008),
         models=800, train_models=650,
-        imaging=replace(_IMAGING, epochs=56),
+        imaging=replace(IMAGING, epochs=56),
         cnn="cnn-demo", cnn_recipe=Recipe(epochs=16, batch_size=26),
     ),
     "laptop": Preset(
         Acquisition(_GRID, sources=8, receivers=64, samples=150, sample_interval=0.016),
         models=960, train_models=800,
-        imaging=_IMAGING,
+        imaging=IMAGING,
         cnn="cnn-laptop", cnn_recipe=Recipe(epochs=60, batch_size=50),
     ),
     "paper": Preset(
         Acquisition(_GRID, sources=31, receivers=256, samples=300, sample_interval=0.008),
         models=960, train_models=800,
-        imaging=_IMAGING,
+        imaging=IMAGING,
         cnn="cnn-paper", cnn_recipe=Recipe(epochs=200, batch_size=100, micro_batch=4),
     ),
 }  # fmt: skip

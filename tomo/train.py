@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,49 +65,39 @@ def train(
 ) -> None:
     """Train a network on a survey, with Adam or SQGN."""
     load_tensorflow()
-    from data_gen.machine import multiplies_bfloat16
     from data_gen.survey.reader import Survey
-    from models.registry import GATHERS, NETWORKS
+    from models.registry import NETWORKS, PANELS
     from tomo.presets import preset_for
     from training.fit import check_survey
     from training.fit import train as train_run
     from training.panels import samples_of
-    from training.runs import begin_run, split
-    from training.settings import Settings, choose
+    from training.runs import begin_run
+    from training.settings import choose
 
     opened = Survey.open(survey)
     preset = preset_for(opened.acquisition)
     network = preset.cnn if network == "cnn" else network
     choose("network", network, NETWORKS)
-    reads_gathers = NETWORKS[network].reads == GATHERS
-    recipe = preset.cnn_recipe if reads_gathers else preset.imaging
-    few = len(split(opened, validation)[0]) or 1
-    faster = "bfloat16" if multiplies_bfloat16() and not reads_gathers else "float32"
-    settings = Settings(
-        optimizer=optimizer,
-        network=network,
-        epochs=recipe.epochs if epochs is None else epochs,
-        batch_size=min(recipe.batch_size_for(optimizer), few) if batch_size is None else batch_size,
-        learning_rate=learning_rate,
-        schedule=recipe.schedule if schedule is None else schedule,
-        seed=seed,
-        micro_batch=recipe.micro_batch if micro_batch is None else _models_per_pass(micro_batch),
-        augment=augment,
-        validation=validation,
-        average=recipe.average if average is None else average,
-        loss=recipe.loss if loss is None else loss,
-        precision=faster if precision is None else precision,
-        views=views,
-    )
+    reads_panels = NETWORKS[network].reads == PANELS
+    recipe = preset.imaging if reads_panels else preset.cnn_recipe
+    settings = recipe.settings(
+        optimizer, network, len(opened.train),
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, schedule=schedule, seed=seed, loss=loss,
+        augment=augment, validation=validation, average=average, precision=precision, views=views,
+    )  # fmt: skip
+    if micro_batch is not None:
+        settings = replace(settings, micro_batch=_models_per_pass(micro_batch))
     check_survey(settings, opened)
     run = begin_run(output, settings, opened)
     if run.finished:
         print(f"{output} is already trained: nothing to do.")
         return
-    opened.verify()
     try:
-        with progress("migrating", len(opened) + (views - 1) * len(opened.train), "panels") as advance:
-            samples = samples_of(network, opened, views=views, progress=advance)
+        if reads_panels:
+            with progress("migrating", len(opened) + (views - 1) * len(opened.train), "panels") as advance:
+                samples = samples_of(network, opened, views=views, progress=advance)
+        else:
+            samples = samples_of(network, opened)
         with bar(f"training {output.name}", settings.epochs, "epochs") as advance:
             train_run(run, opened, [_told(advance, settings.epochs)], samples, keep_checkpoint)
     except KeyboardInterrupt:

@@ -10,10 +10,12 @@ import numpy as np
 
 from data_gen.acquisition import Acquisition
 from data_gen.survey.arrays import ArraySurvey
+from models.registry import NETWORKS, PANELS
 from training.fit import train as train_run
 from training.predictor import Predictor, load
+from training.recipes import CONVOLUTIONS, IMAGING
 from training.runs import begin_run
-from training.settings import Settings
+from training.settings import choose
 
 
 def train(
@@ -22,20 +24,20 @@ def train(
     acquisition: Acquisition,
     output: str | Path,
     *,
-    optimizer: str = "sqgn",
+    optimizer: str = "adamw",
     network: str = "unet",
-    epochs: int = 60,
-    batch_size: int = 32,
     **settings: Any,
 ) -> Predictor:
     """Train a network from gathers (model, source, receiver, time) to velocity models (model, depth, x) [m/s].
 
-    The run is kept in the folder `output`, and continued from there if it was interrupted; `settings` are further
-    fields of `training.settings.Settings`. Raises DataError for arrays that do not fit the acquisition, SettingError
-    for settings that cannot be. An example stands in `load`.
+    The run is kept in the folder `output`, and continued from there if it was interrupted; `settings` are fields of
+    `training.settings.Settings` that are to differ from the recipe's (`training.recipes`). Raises DataError for arrays
+    that do not fit the acquisition, SettingError for settings that cannot be. An example stands in `load`.
     """
     survey = ArraySurvey(np.asarray(gathers), np.asarray(velocity), acquisition)
-    chosen = Settings(optimizer, network, epochs, batch_size, **settings)
+    choose("network", network, NETWORKS)
+    recipe = IMAGING if NETWORKS[network].reads == PANELS else CONVOLUTIONS
+    chosen = recipe.settings(optimizer, network, len(survey.train), **settings)
     run = begin_run(Path(output), chosen, survey)
     if not run.finished:
         train_run(run, survey)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from data_gen.errors import SettingError
-from data_gen.files import locked
+from data_gen.files import locked, sweep
 from data_gen.survey.reader import Survey
 from models.registry import NETWORKS
 from training.archive import Card, save_network
@@ -75,8 +75,10 @@ def train(
     settings = run.settings
     check_survey(settings, survey)
     with locked(run.folder, "tomo train"):
+        sweep(run.folder)
         keras.utils.set_random_seed(settings.seed)
         samples = samples or samples_of(settings.network, survey, views=settings.views)
+        samples.verify()
         learn, validation = split(survey, settings.validation)
         model = make_model(settings, samples, learn)
         augmentation = AUGMENTATIONS[settings.augment]

@@ -39,22 +39,24 @@ def samples_of(
     definition: PanelDefinition | None = None,
     views: int = 1,
     workers: int | None = None,
-    progress: Callable[[int], None] = lambda models: None,
+    progress: Callable[[int], None] = lambda panels: None,
+    only: np.ndarray | None = None,
 ) -> Samples:
     """What a network of this name reads of a survey: its gathers, or its panels, which are made if they are not there.
 
     `definition` is that of the network's panels; without one the survey is for training, and they are defined by it.
-    `views` of the training models are made. `progress` is told of panels as they are made. Raises DataError for
+    `views` of the training models are made. `progress` is told of panels as they are made; with `only` some models, by
+    their indices, panels are made for these. Raises DataError for
     panels that cannot be made, MachineError as `PanelStore.make`.
     """
     if NETWORKS[network].reads == GATHERS:
         return GatherSamples(survey)
     definition = definition or define_panels(survey)
     if survey.folder is None:
-        return PanelSamples(survey, definition, views, _in_memory(survey, definition, views))
+        return PanelSamples(survey, definition, views, _in_memory(survey, definition, views), lambda: None)
     store = PanelStore(survey, definition, views)
-    store.make(workers, progress)
-    return PanelSamples(survey, definition, views, store.panels)
+    store.make(workers, progress, only)
+    return PanelSamples(survey, definition, views, store.panels, store.verify)
 
 
 def _in_memory(survey: Survey, definition: PanelDefinition, views: int) -> Read:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.resources
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 
 import keras
@@ -26,6 +25,7 @@ class Predictor:
 
     def __init__(self, network: keras.Model, card: Card) -> None:
         self.network, self.card = network, card
+        self._makers: dict[Acquisition, PanelMaker] = {}
 
     @property
     def acquisition(self) -> Acquisition:
@@ -46,7 +46,7 @@ class Predictor:
         if not np.isfinite(values).all():
             raise DataError("gathers hold samples that are not finite")
         if self.card.panels is not None:
-            maker = self._maker if acquisition == self.acquisition else self._make(acquisition)
+            maker = self._maker(acquisition)
             values = np.stack([maker.panels(each) for each in values])
         elif acquisition != self.acquisition:
             raise DataError(f"this network knows gathers of {self.acquisition} alone, not of {acquisition}")
@@ -57,9 +57,9 @@ class Predictor:
     ) -> np.ndarray:
         """Velocity models (model, depth, x) [m/s] of models of a survey; its panels are made if they are not there.
 
-        `progress` is told of models whose panels are made.
+        `progress` is told of panels as they are made.
         """
-        samples = samples_of(self.card.settings.network, survey, self.card.panels, progress=progress)
+        samples = samples_of(self.card.settings.network, survey, self.card.panels, progress=progress, only=indices)
         return np.concatenate([self._velocity(inputs.numpy()) for inputs, _ in in_order(samples, indices)])
 
     def _velocity(self, inputs: np.ndarray) -> np.ndarray:
@@ -70,14 +70,14 @@ class Predictor:
         mirrored = self.network.predict(inputs[:, :, ::-1], batch_size=PREDICTION_BATCH, verbose=0)
         return np.clip((answer + mirrored[..., ::-1]) / 2, *self.acquisition.velocity_limits)
 
-    @cached_property
-    def _maker(self) -> PanelMaker:
-        return self._make(self.acquisition)
-
-    def _make(self, acquisition: Acquisition) -> PanelMaker:
-        assert self.card.panels is not None
-        profiles = np.array(self.card.panels.profiles)
-        return PanelMaker(self.card.panels, acquisition, simulate_profiles(profiles, acquisition))
+    def _maker(self, acquisition: Acquisition) -> PanelMaker:
+        """What makes the panels of an acquisition; kept, since its references must be simulated."""
+        if acquisition not in self._makers:
+            assert self.card.panels is not None
+            profiles = np.array(self.card.panels.profiles)
+            references = simulate_profiles(profiles, acquisition)
+            self._makers[acquisition] = PanelMaker(self.card.panels, acquisition, references)
+        return self._makers[acquisition]
 
 
 PRETRAINED = "pretrained"

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from data_gen.acquisition import Acquisition
-from data_gen.errors import DataError
+from data_gen.errors import DataError, SettingError
 from data_gen.files import TEMPORARY, write_json
 from data_gen.grid import Grid
 from data_gen.survey.reader import Survey
@@ -30,6 +30,7 @@ from models.registry import NETWORKS, PANELS
 from training.settings import Settings
 
 FORMAT = 2
+TRAINED_ON = "trained_on.json"
 GRID_FIELDS = tuple(field.name for field in dataclasses.fields(Grid))
 
 
@@ -84,7 +85,7 @@ class Run:
 
     def trained_on(self) -> set[str]:
         """Fingerprints of the models that the weights come from; raises DataError where the file is damaged."""
-        path = self.folder / "trained_on.json"
+        path = self.folder / TRAINED_ON
         try:
             fingerprints = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(fingerprints, list):
@@ -133,10 +134,11 @@ def begin_run(folder: Path, settings: Settings, survey: Survey) -> Run:
         return run
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} already exists and holds no run: choose another folder")
-    if folder.exists() and any(not entry.name.startswith((TEMPORARY, ".lock")) for entry in folder.iterdir()):
+    ours = (TEMPORARY, ".lock", TRAINED_ON)  # of a process that was killed while it began this run
+    if folder.exists() and any(not entry.name.startswith(ours) for entry in folder.iterdir()):
         raise DataError(f"{folder} already exists and holds no run: choose another folder")
     trained_on = [survey.fingerprint(int(index)) for index in survey.train]
-    write_json(folder / "trained_on.json", trained_on)
+    write_json(folder / TRAINED_ON, trained_on)
     write_json(path, _record(run))
     return run
 
@@ -185,7 +187,9 @@ def _record(run: Run) -> dict[str, Any]:
 def split(survey: Survey, validation: float) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the training models to learn from, and of those, the last share, to choose weights by.
 
-    Models are independent draws, so that the last ones are as good as any.
+    Models are independent draws, so that the last ones are as good as any. Raises SettingError for no share.
     """
+    if not 0 <= validation < 1:
+        raise SettingError(f"validation is a share: at least 0 and below 1, not {validation}")
     held_back = round(validation * len(survey.train))
     return survey.train[: len(survey.train) - held_back], survey.train[len(survey.train) - held_back :]

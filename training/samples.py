@@ -35,6 +35,9 @@ class Samples(Protocol):
     def conditioning(self, indices: np.ndarray) -> Conditioning:
         """Statistics of the models, for a network to be built around."""
 
+    def verify(self) -> None:
+        """Read every byte of what is on disk; raises DataError where any is not what was written."""
+
 
 class GatherSamples:
     """Raw shot gathers: float32 (model, source, receiver, time)."""
@@ -52,6 +55,10 @@ class GatherSamples:
     def inputs(self, indices: np.ndarray, views: np.ndarray | None = None) -> np.ndarray:
         """Gathers of the models, float32 (model, source, receiver, time)."""
         return self.survey.gathers(indices)
+
+    def verify(self) -> None:
+        """Read every byte of the survey; raises DataError where any is not what was written."""
+        self.survey.verify()
 
     def conditioning(self, indices: np.ndarray, block: int = BLOCK) -> Conditioning:
         """Mean gather, one deviation around it, and mean velocity model; a few models at a time."""
@@ -75,9 +82,11 @@ class GatherSamples:
 class PanelSamples:
     """Migrated panels: float16 (model, depth, x, channel)."""
 
-    def __init__(self, survey: Survey, definition: PanelDefinition, views: int, read: Read) -> None:
+    def __init__(
+        self, survey: Survey, definition: PanelDefinition, views: int, read: Read, verify: Callable[[], None]
+    ) -> None:
         self.survey, self.definition, self.views = survey, definition, views
-        self._read = read
+        self._read, self._verify = read, verify
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -87,6 +96,11 @@ class PanelSamples:
     def inputs(self, indices: np.ndarray, views: np.ndarray | None = None) -> np.ndarray:
         """Panels of the models, float16 (model, depth, x, channel)."""
         return self._read(np.asarray(indices), np.zeros(len(indices), int) if views is None else views)
+
+    def verify(self) -> None:
+        """Read every byte of survey and panels; raises DataError where any is not what was written."""
+        self.survey.verify()
+        self._verify()
 
     def conditioning(self, indices: np.ndarray, most: int = 1000) -> Conditioning:
         """Mean and deviation by depth and channel, of `most` models at most, and mean velocity model."""

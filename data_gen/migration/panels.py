@@ -78,9 +78,14 @@ class PanelDefinition:
 
 
 def _middles(axis: np.ndarray, step: int) -> np.ndarray:
-    """The middles of groups of `step` points of an axis; points that make no whole group are left out."""
-    whole = len(axis) // step * step
-    return axis[:whole].reshape(-1, step).mean(axis=1)
+    """The middles of groups of `step` points of an axis, symmetric about its middle.
+
+    Where the points make no whole number of groups, the outermost ones reach beyond the axis by the same on both sides.
+    """
+    spacing = axis[1] - axis[0]
+    groups = -(-len(axis) // step)
+    middle = (axis[0] + axis[-1]) / 2
+    return middle + (np.arange(groups) - (groups - 1) / 2) * step * spacing
 
 
 class PanelMaker:

@@ -28,7 +28,8 @@ that is as deep as direct and refracted waves see at these offsets."""
 def draw_profiles(velocity: np.ndarray, spacing: float, count: int) -> np.ndarray:
     """Profiles (profile, depth) [m/s], at most `count`, that stand for the sediments of models (model, depth, x).
 
-    They are the means of clusters (k-means) of the models' own; salt is left out, and bridged.
+    They are the means of clusters (k-means) of the models' own; salt is left out, and bridged. Raises DataError for
+    models without sediments.
     """
     depth = np.arange(velocity.shape[1])
     width = velocity.shape[2]
@@ -41,7 +42,9 @@ def draw_profiles(velocity: np.ndarray, spacing: float, count: int) -> np.ndarra
             if rows.any():
                 means = (columns * sediment).sum(axis=1)[rows] / sediment.sum(axis=1)[rows]
                 own.append(np.interp(depth, depth[rows], means))
-    profiles = np.array(own)
+    if not own:
+        raise DataError("the models hold nothing but salt: there are no sediments to draw reference profiles from")
+    profiles = np.unique(np.array(own), axis=0)
     weights = np.exp(-depth * spacing / SHALLOW)
     count = min(count, len(profiles))
     _, cluster = kmeans2(profiles * weights, count, minit="++", seed=0)

@@ -1,7 +1,7 @@
 """The panels of a survey on disk: made once, in parallel, continued after a kill, with checksums, beside the shards.
 
     SURVEY/panels/DIGEST/panels.json      what they are made of; the digest is of it
-    SURVEY/panels/DIGEST/references.npy   simulated gathers of the reference profiles
+    SURVEY/panels/DIGEST/references.h5    simulated gathers of the reference profiles
     SURVEY/panels/DIGEST/NNNNN.h5         panels float16 (model, depth, x, channel) of 16 models
     SURVEY/panels/DIGEST/NNNNN-view1.h5   the same in another view
 
@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
 from data_gen.errors import DataError
-from data_gen.files import locked, sweep, whole_file, write_json
+from data_gen.files import locked, sweep, write_json
 from data_gen.machine import available_cores
 from data_gen.migration.panels import PanelDefinition, PanelMaker
 from data_gen.migration.reference import simulate_profiles
@@ -29,7 +30,7 @@ from data_gen.production.pool import run_pool
 from data_gen.production.worker import Tell
 from data_gen.survey.checked import checked_file, is_whole, verify
 from data_gen.survey.reader import Survey
-from data_gen.survey.specification import MODELS_PER_SHARD
+from data_gen.survey.specification import MODELS_PER_SHARD, read_record
 
 FORMAT = 2
 """To be counted up when the panels of the same gathers are others than before."""
@@ -53,8 +54,9 @@ class PanelStore:
 
     def __init__(self, survey: Survey, definition: PanelDefinition, views: int = 1) -> None:
         self.survey, self.definition, self.views = survey, definition, views
-        digest = hashlib.sha256(json.dumps(_record(definition), sort_keys=True).encode()).hexdigest()
         assert survey.folder is not None
+        self._simulation = read_record(survey.folder)["simulation"]
+        digest = hashlib.sha256(json.dumps(_record(definition, self._simulation), sort_keys=True).encode()).hexdigest()
         self.folder = survey.folder / "panels" / digest[:12]
         self._mapped: dict[Part, np.ndarray] = {}
         whole = survey.specification.shards
@@ -62,25 +64,32 @@ class PanelStore:
         self.parts = [Part(shard, 0) for shard in range(whole)]
         self.parts += [Part(shard, view) for view in range(1, views) for shard in range(with_training)]
 
-    def make(self, workers: int | None = None, progress: Callable[[int], None] = lambda panels: None) -> None:
+    def make(
+        self,
+        workers: int | None = None,
+        progress: Callable[[int], None] = lambda panels: None,
+        only: np.ndarray | None = None,
+    ) -> None:
         """Make what is missing, by `workers` processes, one per core if not given; `progress` is told of panels.
 
+        With `only` some models, by their indices, panels are made of the shards that hold them.
         Raises DataError for gathers that panels cannot be made of, MachineError for a full disk, a missing compiler, or
         where another process makes the same panels.
         """
-        missing = [number for number, part in enumerate(self.parts) if not is_whole(self.path(part))]
-        progress(len(self) - sum(len(self.models(number)) for number in missing))
+        shards = set(range(self.survey.specification.shards) if only is None else np.unique(only // MODELS_PER_SHARD))
+        wanted = [number for number, part in enumerate(self.parts) if part.shard in shards]
+        missing = [number for number in wanted if not is_whole(self.path(self.parts[number]))]
+        progress(sum(len(self.models(number)) for number in set(wanted) - set(missing)))
         if not missing:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder, "making of panels"):
             sweep(self.folder)
-            write_json(self.folder / "panels.json", _record(self.definition))
-            references = self.folder / "references.npy"
-            if not references.exists():
+            write_json(self.folder / "panels.json", _record(self.definition, self._simulation))
+            if not is_whole(self.references):
                 gathers = simulate_profiles(np.array(self.definition.profiles), self.survey.acquisition)
-                with whole_file(references) as temporary, open(temporary, "wb") as file:
-                    np.save(file, gathers)
+                with checked_file(self.references) as file:
+                    file["gathers"] = gathers
             run_pool(PanelJob(self), missing, workers or available_cores(), progress)
 
     def __len__(self) -> int:
@@ -107,6 +116,11 @@ class PanelStore:
             part = Part(int(row) // MODELS_PER_SHARD, int(view))
             values[position] = self._map(part)[row % MODELS_PER_SHARD]
         return values
+
+    @property
+    def references(self) -> Path:
+        """Where the simulated gathers of the reference profiles are kept."""
+        return self.folder / "references.h5"
 
     def path(self, part: Part) -> Path:
         """Where a part is kept."""
@@ -147,7 +161,9 @@ class PanelPartMaker:
 
     def __init__(self, store: PanelStore) -> None:
         self._store = store
-        references = np.load(store.folder / "references.npy", mmap_mode="r")
+        verify(store.references)
+        with h5py.File(store.references, "r") as file:
+            references = file["gathers"][()]
         self._maker = PanelMaker(store.definition, store.survey.acquisition, references)
 
     def make(self, shard: int, tell: Tell) -> None:
@@ -180,5 +196,5 @@ def _part_of_line(rng: np.random.Generator, sources: int, receivers: int) -> np.
     return source_lives[:, None] & receiver_lives[None]
 
 
-def _record(definition: PanelDefinition) -> dict:
-    return {"format": FORMAT, **definition.to_json()}
+def _record(definition: PanelDefinition, simulation: Mapping[str, Any]) -> dict[str, Any]:
+    return {"format": FORMAT, "simulation": dict(simulation), **definition.to_json()}

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -72,9 +73,11 @@ def run_pool(
                     worker.done += value
                     progress(value)
                 elif waiting:
-                    _assign(worker, job, waiting.pop())
+                    with suppress(ConnectionError):  # it died since: reading from it tells
+                        _assign(worker, job, waiting.pop())
                 else:
-                    worker.connection.send(None)
+                    with suppress(ConnectionError):
+                        worker.connection.send(None)
                     del pool[worker.connection]
                     worker.process.wait()
     finally:
@@ -93,11 +96,9 @@ def _start(job: Job, shard: int) -> Worker:
             stdin=subprocess.DEVNULL,
         )
     worker = Worker(process, Connection(ours.detach()), shard, job.models(shard).start)
-    try:
+    with suppress(ConnectionError):  # it died at once: reading from it tells
         worker.connection.send(job)
         _assign(worker, job, shard)
-    except ConnectionError:
-        pass  # it died at once: reading from it tells
     return worker
 
 

@@ -8,12 +8,13 @@ import io
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import h5py
 import numpy as np
 import pytest
 
+from data_gen import Survey, SurveySpecification, generate_survey
 from tomo.cli import main
 
 
@@ -156,6 +157,19 @@ def test_models_that_a_run_was_trained_on_are_not_scored(job, tmp_path):
     assert answer.returncode == 0, answer.stderr
     assert "3 of 8 test models are left out" in answer.stderr
     assert "5 test models of larger" in answer.stdout
+
+
+def test_another_line_is_scored_by_its_own_simulation(job, tmp_path):
+    """Receivers at another depth: the same shape of gathers, but other gathers."""
+    line = replace(Survey.open(job / "survey").acquisition, receiver_depth=45.0)
+    generate_survey(SurveySpecification(line, 3, 0, seed=9), tmp_path / "deep", workers=1)
+    answer = tomo(
+        "evaluate", job / "sqgn", "--survey", tmp_path / "deep", "--physics", 2, "--output", tmp_path / "scores"
+    )
+    assert answer.returncode == 0, answer.stderr
+    for of_survey in json.loads((tmp_path / "scores" / "scores.json").read_text())["surveys"]:
+        assert of_survey["scores"]["true model"]["data_misfit"] == 0
+    assert "another geometry" in mistake("evaluate", job / "adam", "--survey", tmp_path / "deep")
 
 
 def test_somebody_elses_geology(job, tmp_path):

@@ -17,7 +17,7 @@ from conftest import flat
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, MachineError, SettingError
-from data_gen.files import locked
+from data_gen.files import TEMPORARY, locked
 from data_gen.grid import Grid
 from data_gen.production.generate import generate_survey
 from data_gen.survey.reader import Survey
@@ -215,6 +215,15 @@ def test_a_run_that_was_stopped_in_any_epoch_goes_on(survey, tmp_path, epoch):
         resumed = train(begin_run(tmp_path / "stopped", settings, survey), survey, keep_checkpoint=True)
     np.testing.assert_array_equal(flat(resumed.trainable_variables), flat(whole.trainable_variables))
     assert len(run.history()["loss"]) == 2
+
+
+def test_a_run_that_was_killed_while_it_began_is_begun_again(survey, tmp_path):
+    settings = Settings("adam", "cnn-demo", 1, 8)
+    begin_run(tmp_path / "run", settings, survey)
+    (tmp_path / "run" / "config.json").unlink()
+    (tmp_path / "run" / f"{TEMPORARY}host-1-config.json").write_text("half")
+    train(begin_run(tmp_path / "run", settings, survey), survey)
+    assert not list((tmp_path / "run").glob(f"{TEMPORARY}*"))
 
 
 def test_one_training_at_a_time_writes_into_a_run(survey, tmp_path):

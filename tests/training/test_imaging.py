@@ -22,6 +22,7 @@ from data_gen.survey.specification import SurveySpecification
 from models.conditioning import Conditioning
 from models.registry import NETWORKS
 from training.archive import publish
+from training.benchmark.imaging import compare_imaging, summary
 from training.evaluation.evaluate import evaluate
 from training.fit import train
 from training.loss import PseudoHuberError, SquaredError
@@ -69,7 +70,8 @@ def conditioning(panels: tuple[int, int, int], image: tuple[int, int]) -> Condit
 
 @pytest.mark.parametrize("name", ["unet", "unet-large"])
 @pytest.mark.parametrize(
-    ("panels", "image"), [((100, 50, 25), (100, 100)), ((51, 33, 9), (51, 66)), ((48, 24, 25), (48, 48))]
+    ("panels", "image"),
+    [((100, 50, 25), (100, 100)), ((51, 33, 9), (51, 66)), ((48, 24, 25), (48, 48)), ((41, 21, 5), (41, 41))],
 )
 def test_the_network_is_built_for_any_grid_and_starts_near_the_mean_profile(name, panels, image):
     network = NETWORKS[name].build(conditioning(panels, image), keras.Model, 0, "float32")
@@ -223,3 +225,45 @@ def test_a_stopped_training_of_the_imaging_network_ends_with_the_same_weights(su
     np.testing.assert_array_equal(*(flat(network.trainable_variables) for network in ends))
     assert isinstance(ends[0], keras.Model)
     assert not isinstance(ends[0], SecondOrderModel)
+
+
+def test_an_odd_number_of_columns_is_imaged_as_any(tmp_path):
+    line = replace(LINE, grid=Grid(41, 43, 15.0))
+    velocity = [random_model(np.random.default_rng([3, i]), line).velocity for i in range(4)]
+    gathers = [Simulator(line).gather(model) for model in velocity]
+    predictor = training.train(gathers, velocity, line, tmp_path / "run", epochs=1, batch_size=2, validation=0)
+    assert predictor.predict(gathers[0]).shape == (1, 41, 43)
+    middles = predictor.card.panels.x
+    np.testing.assert_allclose(middles + middles[::-1], line.grid.x[-1])
+
+
+def test_a_flipped_byte_of_the_panels_stops_a_training(survey, tmp_path):
+    samples = samples_of("unet", survey, views=3)
+    path = next((survey.folder / "panels").glob("*/00001-view2.h5"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100] + bytes([whole[-100] ^ 1]) + whole[-99:])
+    try:
+        with pytest.raises(DataError, match=r"00001-view2\.h5 is damaged"):
+            train(begin_run(tmp_path / "run", SETTINGS, survey), survey, samples=samples)
+    finally:
+        path.write_bytes(whole)
+
+
+def test_trainings_from_several_seeds_are_compared_and_the_file_continued(survey, tmp_path):
+    settings = {"unet-adamw": replace(SETTINGS, epochs=1)}
+    output = tmp_path / "imaging.json"
+    results = compare_imaging(
+        survey, [survey], settings, range(2), tmp_path / "runs", output, progress=lambda line: None
+    )
+    assert [(row["seed"], row["test_survey"]) for row in results["rows"]] == [(0, "survey"), (1, "survey")]
+    again = compare_imaging(survey, [survey], settings, range(2), tmp_path / "runs", output)
+    assert again["rows"] == results["rows"]
+    (row,) = summary(again).values()
+    assert row["rmse"][0] == pytest.approx(np.mean([row["rmse"] for row in results["rows"]]))
+    with pytest.raises(DataError, match="another comparison"):
+        compare_imaging(survey, [survey], {"unet-adamw": SETTINGS}, range(1), tmp_path / "runs", output)
+    generate_survey(SurveySpecification(LINE, models=8, train_models=4), tmp_path / "trained", workers=1)
+    with pytest.raises(DataError, match="holds models of the training set"):
+        compare_imaging(
+            survey, [Survey.open(tmp_path / "trained")], settings, range(1), tmp_path / "runs", tmp_path / "other.json"
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -39,22 +38,19 @@ def imaging(
 ) -> None:
     """Train imaging networks from several seeds and score them on test models: mean and spread."""
     load_tensorflow()
-    from data_gen.machine import multiplies_bfloat16
     from data_gen.survey.reader import Survey
+    from models.registry import NETWORKS, PANELS
     from training.benchmark.imaging import compare_imaging, summary
-    from training.settings import Settings
+    from training.settings import choose
 
     opened = Survey.open(survey)
     recipe = preset_for(opened.acquisition).imaging
     contenders = {}
     for name in contender or ["unet/adamw", "unet/sqgn"]:
         network, _, optimizer = name.partition("/")
-        settings = Settings(
-            optimizer, network, epochs or recipe.epochs, recipe.batch_size_for(optimizer), schedule=recipe.schedule,
-            average=recipe.average, loss=recipe.loss, augment="mirror", validation=0.1,
-            precision="bfloat16" if multiplies_bfloat16() else "float32",
-        )  # fmt: skip
-        contenders[name.replace("/", "-")] = settings if views is None else replace(settings, views=views)
+        choose("network", network, [name for name, each in NETWORKS.items() if each.reads == PANELS])
+        settings = recipe.settings(optimizer, network, len(opened.train), epochs=epochs, views=views)
+        contenders[name.replace("/", "-")] = settings
     surveys = [opened, *(Survey.open(folder) for folder in test or ())]
     results = compare_imaging(opened, surveys, contenders, range(seeds), runs, output, remark)
     for each in surveys:

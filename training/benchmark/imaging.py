@@ -18,7 +18,7 @@ from data_gen.errors import DataError
 from data_gen.files import write_json
 from data_gen.survey.reader import Survey
 from training.benchmark.comparison import machine
-from training.evaluation.evaluate import evaluate
+from training.evaluation.evaluate import evaluate, untouched
 from training.evaluation.scores import Scores
 from training.fit import train
 from training.runs import begin_run, open_run
@@ -42,25 +42,23 @@ def compare_imaging(
     `folder` keeps the runs. Models that were trained on are never scored: other surveys must be of other models.
     Raises DataError for a result file of something else, or a test survey with training models in it.
     """
-    trained_on = {survey.fingerprint(int(index)) for index in survey.train}
-    for test in test_surveys:
-        if any(test.fingerprint(int(index)) in trained_on for index in test.test):
-            raise DataError(f"{test.name} holds models of the training set: it cannot be tested on")
     results: dict[str, Any] = {
         "survey": survey.name,
+        "surveys": {each.name: each.identity() for each in (survey, *test_surveys)},
         "training_models": len(survey.train),
         "contenders": {name: dataclasses.asdict(settings) for name, settings in contenders.items()},
-        "machine": machine(),
         "rows": [],
     }
+    if len({each.identity() for each in test_surveys}) != len({each.name for each in test_surveys}):
+        raise DataError("two surveys have the same name: the results could not tell them apart")
     if output.exists():
         before = json.loads(output.read_text(encoding="utf-8"))
-        known = before.get("contenders", {})
-        if before.get("training_models") != len(survey.train) or any(
-            known.get(name, settings) != settings for name, settings in results["contenders"].items()
-        ):
-            raise DataError(f"{output} holds another comparison: choose another file")
-        results = {**results, "contenders": {**known, **results["contenders"]}, "rows": before["rows"]}
+        for what in ("surveys", "contenders"):
+            known = before.get(what, {})
+            if any(known.get(name, value) != value for name, value in results[what].items()):
+                raise DataError(f"{output} holds another comparison: choose another file")
+            results[what] = {**known, **results[what]}
+        results["rows"] = before["rows"]
     done = {(row["contender"], row["seed"], row["test_survey"]) for row in results["rows"]}
     for seed in seeds:
         for name, settings in contenders.items():
@@ -73,6 +71,8 @@ def compare_imaging(
             for test in test_surveys:
                 if (name, seed, test.name) in done:
                     continue
+                if len(untouched(test, [opened])) < len(test.test):
+                    raise DataError(f"{test.name} holds models of the training set: it cannot be tested on")
                 mean = mean_velocity(survey, survey.train)
                 means = evaluate([opened], mean, test, test.test).means()[opened.name]
                 row = {
@@ -80,6 +80,7 @@ def compare_imaging(
                     "seed": seed,
                     "test_survey": test.name,
                     "training_seconds": opened.history()["seconds"][-1],
+                    "machine": machine(),
                     **{score: None if np.isnan(means[score]) else means[score] for score in SCORES},
                 }
                 results["rows"].append(row)

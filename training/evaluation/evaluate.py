@@ -44,6 +44,12 @@ class Evaluation:
         return means
 
 
+def untouched(survey: Survey, runs: Sequence[Run]) -> np.ndarray:
+    """Indices of a survey's test models that none of the runs was trained on, by the content of the models."""
+    trained_on = set().union(*(run.trained_on() for run in runs))
+    return survey.test[np.array([survey.fingerprint(int(index)) not in trained_on for index in survey.test], bool)]
+
+
 def evaluate(runs: Sequence[Run], mean: np.ndarray, survey: Survey, indices: np.ndarray) -> Evaluation:
     """Score runs, and a mean model (depth, x) [m/s], on models of a survey.
 
