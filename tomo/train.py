@@ -71,7 +71,7 @@ def train(
     from training.fit import check_survey
     from training.fit import train as train_run
     from training.panels import samples_of
-    from training.runs import begin_run
+    from training.runs import begin_run, recorded_settings
     from training.settings import choose
 
     opened = Survey.open(survey)
@@ -80,6 +80,9 @@ def train(
     choose("network", network, NETWORKS)
     reads_panels = NETWORKS[network].reads == PANELS
     recipe = preset.imaging if reads_panels else preset.cnn_recipe
+    begun = recorded_settings(output)
+    if precision is None and begun is not None:
+        precision = begun.precision  # a run goes on as it began, on whatever processor
     settings = recipe.settings(
         optimizer, network, len(opened.train),
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, schedule=schedule, seed=seed, loss=loss,

@@ -143,6 +143,11 @@ def begin_run(folder: Path, settings: Settings, survey: Survey) -> Run:
     return run
 
 
+def recorded_settings(folder: Path) -> Settings | None:
+    """The settings of the run in a folder, None where there is none; raises DataError where they cannot be read."""
+    return _read(folder).settings if (folder / "config.json").exists() else None
+
+
 def open_run(folder: str | Path) -> Run:
     """Open a finished run.
 
