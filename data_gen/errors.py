@@ -4,7 +4,12 @@ from __future__ import annotations
 
 
 class TomoError(Exception):
-    """Any mistake or mishap with a remedy outside the program."""
+    """Any mistake or mishap with a remedy outside the program.
+
+    `trace` tells where it came from, if that was another process.
+    """
+
+    trace: str = ""
 
 
 class SettingError(TomoError, ValueError):

@@ -180,6 +180,15 @@ def test_evaluation_page_on_augmentation():
     assert f"uneven sources, {rmse['all']}" in page
 
 
+def test_imaging_page_on_the_cost_of_panels():
+    page, found = text("docs/imaging.md"), results("migration")
+    for name in ("demo", "laptop", "paper"):
+        row = found[name]
+        times = [f"{1e3 * row[key]:.0f} ms" for key in ("cpu_seconds_per_model", "simulation_cpu_seconds_per_model")]
+        sizes = [f"{row[key] / 1e3:,.0f} kB" for key in ("bytes_per_model", "gather_bytes_per_model")]
+        assert f"| `{name}` | {' | '.join(times + sizes)} |" in page
+
+
 def test_optimizer_page_on_memory_and_stability():
     page = " ".join(text("docs/optimizer.md").split())
     peak = results("memory")["peak_bytes"]

@@ -30,7 +30,7 @@ READ_BY_TRAINING = {
     "data_gen.simulator",
     "data_gen.survey",
 }
-"""What `training` knows of `data_gen`: the files it reads, and, for the data misfit, the simulator by its type."""
+"""What `training` knows of `data_gen`: the files it reads, panels, and, for the data misfit, the simulator's type."""
 FOREIGN = {
     "data_gen": {"tensorflow", "keras", "matplotlib", "rich", "typer"},
     "training": {"devito", "matplotlib", "rich", "typer"},

@@ -54,7 +54,7 @@ def main() -> None:
         app()
         sys.stdout.flush()
     except TomoError as error:
-        _end(str(error))
+        _end(str(error), error.trace)
     except BrokenPipeError:
         # Whoever read the output has seen enough; Python would complain once more when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -65,10 +65,11 @@ def main() -> None:
         _end(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror))
 
 
-def _end(line: str) -> None:
+def _end(line: str, trace: str = "") -> None:
     if verbosity.verbose:
         import traceback
 
         traceback.print_exc()
+        print(trace, file=sys.stderr)
     print(f"tomo: {line}", file=sys.stderr)
     sys.exit(2)

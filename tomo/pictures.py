@@ -15,6 +15,7 @@ from data_gen.salt import is_salt
 from figures.convergence import Curve, tomography_convergence
 from figures.gathers import gather_comparison, shot_gathers
 from figures.logs import velocity_logs
+from figures.palette import KILOMETRE
 from figures.panels import migrated_panels
 from figures.robustness import Panel, robustness
 from figures.velocity import error_panels, velocity_panels
@@ -69,7 +70,7 @@ def draw_predictions(evaluation: Evaluation, runs: Sequence[Run], count: int, fo
     save(error_panels(reference, predictions, spacing, samples=names, salt=salt["reference"]), folder / "errors.png")
     thickness = salt["reference"].sum(axis=1)
     columns = np.where(thickness.any(axis=1), thickness.argmax(axis=1), reference.shape[2] // 2)
-    titles = [f"{name}\nx = {acquisition.grid.x[c] / 1000:.2f} km" for name, c in zip(names, columns, strict=True)]
+    titles = [f"{name}\nx = {acquisition.grid.x[c] / KILOMETRE:.2f} km" for name, c in zip(names, columns, strict=True)]
     each = np.arange(count)
     figure = velocity_logs(
         reference[each, :, columns], {name: images[each, :, columns] for name, images in predictions.items()},
@@ -118,8 +119,6 @@ def draw_explained(explained: Explained, acquisition: Acquisition, title: str, p
 
 def draw_convergence(runs: Sequence[Run], path: Path) -> None:
     """Draw validation loss [(m/s)²] and SSIM over the runs' epochs; nothing without validation."""
-    from models.units import KILOMETRE
-
     curves = {}
     for run in runs:
         history = run.history()

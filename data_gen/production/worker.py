@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Protocol
@@ -49,7 +50,9 @@ def work(connection: Connection) -> None:
             return
         except Exception as error:
             said = (str(error).strip().splitlines() or [""])[0]
-            connection.send(("error", MachineError(f"a worker failed: {type(error).__name__}: {said}")))
+            failure = MachineError(f"a worker failed: {type(error).__name__}: {said}")
+            failure.trace = traceback.format_exc()
+            connection.send(("error", failure))
             return
         connection.send(("shard", shard))
 

@@ -6,10 +6,11 @@ import typer
 
 from tomo.benchmark.imaging import imaging
 from tomo.benchmark.memory import memory
+from tomo.benchmark.migration import migration
 from tomo.benchmark.optimizer import optimizer
 from tomo.benchmark.simulator import simulator
 from tomo.benchmark.stability import stability
 
 benchmark = typer.Typer(help="Measure the parts of tomo against their peers.", no_args_is_help=True)
-for command in (simulator, imaging, optimizer, stability, memory):
+for command in (simulator, migration, imaging, optimizer, stability, memory):
     benchmark.command()(command)
