@@ -180,6 +180,46 @@ def test_evaluation_page_on_augmentation():
     assert f"uneven sources, {rmse['all']}" in page
 
 
+ROWS = {
+    "RMSE, m/s": ("rmse", ".0f"),
+    "SSIM": ("ssim", ".3f"),
+    "salt IoU": ("salt_iou", ".2f"),
+    "salt bodies found": ("salt_found", ".2f"),
+    "depth of the salt's top, m": ("salt_top_error", ".0f"),
+    "data misfit, 8 models": ("data_misfit", ".3f"),
+}
+
+
+def imaging_table() -> str:
+    """The imaging networks beside the mean model and the paper's network."""
+    found, before = results("imaging"), results("outside")
+    small, large = found["runs"]["unet"], found["runs"]["unet-10k"]
+    columns = [
+        "mean model",
+        "paper's network, 800 models",
+        f"`{small['network']}`, {small['training_models']:,} models",
+        f"`{large['network']}`, {large['training_models']:,} models",
+    ]
+    lines = [f"| | {' | '.join(columns)} |", "|" + "---|" * 5]
+    titles = ("160 test models of `laptop`", "96 windows of public models")
+    for title, ours, theirs in zip(titles, found["surveys"], before["surveys"], strict=True):
+        assert ours["samples"] == theirs["samples"]
+        lines.append(f"| **{title}** | | | | |")
+        scores = [ours["scores"]["mean model"], theirs["scores"]["adam"], *(ours["scores"][n] for n in found["runs"])]
+        for row, (name, form) in ROWS.items():
+            cells = [format(score[name], form) if score[name] is not None else "" for score in scores]
+            lines.append(f"| {row} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def test_readme_and_evaluation_page_on_imaging():
+    whole = imaging_table()
+    assert whole in text("docs/evaluation.md")
+    assert whole[: whole.index("\n| **96 windows")] in text("README.md")
+    for run in results("imaging")["runs"].values():
+        assert run["validation"] == pytest.approx(0.1) or run["training_models"] > 1000
+
+
 def test_imaging_page_on_the_cost_of_panels():
     page, found = text("docs/imaging.md"), results("migration")
     for name in ("demo", "laptop", "paper"):
