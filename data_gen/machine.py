@@ -37,6 +37,19 @@ def multiplies_bfloat16() -> bool:
     return bool({"avx512_bf16", "amx_bf16"} & set(_of_processor("flags").split()))
 
 
+def peak_memory(process: int | None = None) -> int:
+    """Bytes of the largest resident set of a process so far, this one if none is given; 0 for one that is gone.
+
+    Not what `getrusage` says, which begins with that of the process that started it.
+    """
+    try:
+        lines = Path(f"/proc/{process or os.getpid()}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    fields = dict(line.split(":", 1) for line in lines if ":" in line)
+    return int(fields["VmHWM"].split()[0]) * 1024 if "VmHWM" in fields else 0
+
+
 def _processor() -> str:
     return _of_processor("model name") or platform.processor()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from data_gen.errors import DataError, SettingError
+from data_gen.salt import is_salt
 from tomo.console import print_table, progress, remark, table
 from tomo.tensorflow import load_tensorflow
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from training.predictor import Predictor
 
 FORMATS = (".h5", ".hdf5", ".nc")
+
+DRAWN = 4
+"""Models in the picture."""
 
 
 def predict(
@@ -80,16 +84,19 @@ def predict(
             if rescale:
                 print(f"Gathers are multiplied by {given.factor:.4g}")
         velocity = predict_gathers(predictor, given)
+        drawn = {} if given.velocity is None else {"reference": given.velocity[:DRAWN]}
         found: dict[str, np.ndarray] = {}
         if physics:
             found, explained = _physics(velocity[:physics], given, predictor)
             draw_explained(explained, predictor.acquisition, name, gather_picture)
     write_prediction(output, velocity, predictor.acquisition, found)
+    drawn["prediction"] = velocity[:DRAWN]
     shown = velocity_panels(
-        {"prediction": velocity[:4]},
+        drawn,
         predictor.acquisition.grid.spacing,
-        samples=[f"model {i}" for i in range(len(velocity[:4]))],
+        samples=[f"model {i}" for i in range(len(velocity[:DRAWN]))],
         limits=predictor.acquisition.velocity_limits,
+        salt={title: is_salt(images) for title, images in drawn.items()},
     )
     save(shown, picture)
     print(f"{len(velocity)} velocity models: {output}, the first of them drawn in {picture}")

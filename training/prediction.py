@@ -26,6 +26,7 @@ AMPLITUDES = (0.5, 2.0)
 class GatherFile:
     """Gathers in a file: `data` (model, source, receiver, time) as stored, `scale` (model,), a `factor` for all.
 
+    `velocity` (model, depth, x) [m/s] are the true models, where the file has them, as a survey's own does.
     Iterating gives blocks of models, float32, in the unit that the network knows.
     """
 
@@ -33,6 +34,7 @@ class GatherFile:
     data: h5py.Dataset | np.ndarray
     scale: np.ndarray
     factor: float = 1.0
+    velocity: h5py.Dataset | None = None
 
     def __len__(self) -> int:
         return len(self.data)
@@ -75,7 +77,10 @@ def open_gathers(path: Path, acquisition: Acquisition) -> Iterator[GatherFile]:
         scale = np.asarray(contents["scale"]) if "scale" in contents else np.ones(len(data))
         if scale.shape != (len(data),):
             raise DataError(f"{path} holds {len(data)} models and a `scale` of shape {scale.shape}, not one each")
-        yield GatherFile(path, data, scale)
+        velocity = contents.get("velocity")
+        if not isinstance(velocity, h5py.Dataset) or velocity.shape != (len(data), *acquisition.grid.shape):
+            velocity = None
+        yield GatherFile(path, data, scale, velocity=velocity)
 
 
 def _check_geometry(path: Path, data: h5py.Dataset | np.ndarray, contents: Mapping, acquisition: Acquisition) -> None:

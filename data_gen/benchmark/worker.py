@@ -11,6 +11,7 @@ from typing import Any
 
 from data_gen.benchmark.ceiling import measure_ceiling
 from data_gen.benchmark.race import processes
+from data_gen.machine import peak_memory
 from data_gen.production.generate import generate_survey
 from data_gen.production.shard_maker import ShardMaker
 from data_gen.simulator.acoustic import Simulator
@@ -65,7 +66,7 @@ def whole_survey(specification: SurveySpecification, folder: Path, workers: int)
     peak = [0]
 
     def look(shots: int) -> None:
-        peak.append(max([peak.pop(), *(_peak_memory(pid) for pid in _children())]))
+        peak.append(max([peak.pop(), *(peak_memory(pid) for pid in _children())]))
 
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begin = time.perf_counter()
@@ -88,12 +89,3 @@ def whole_survey(specification: SurveySpecification, folder: Path, workers: int)
 
 def _children() -> list[int]:
     return [int(pid) for pid in Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()]
-
-
-def _peak_memory(pid: int) -> int:
-    """Bytes of the largest resident set so far, 0 for a process that is gone."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -12,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from data_gen.files import write_json
+from data_gen.machine import peak_memory
 from data_gen.survey.reader import Survey
 from training.benchmark.comparison import Contender, machine, repeat
 from training.benchmark.problems import tomography_problem
@@ -62,6 +62,6 @@ def _train(
     repeat(Contender(problem, name), 0, epochs)
     gpus = tf.config.list_physical_devices("GPU")
     return {
-        "resident": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "resident": peak_memory(),
         "gpu": tf.config.experimental.get_memory_info("GPU:0")["peak"] if gpus else None,
     }

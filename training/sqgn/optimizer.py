@@ -42,6 +42,16 @@ from .vectors import assign, dot, norm, vector_of
 class SQGN(keras.optimizers.Optimizer):
     """The optimizer of Algorithm 1; it needs a `SecondOrderModel`, which evaluates its curvature.
 
+    >>> import keras, numpy as np
+    >>> from training.sqgn import SQGN, SecondOrderModel
+    >>> x = np.random.default_rng(0).normal(size=(200, 4))
+    >>> inputs = keras.Input((4,))
+    >>> model = SecondOrderModel(inputs, keras.layers.Dense(1)(keras.layers.Dense(8, "tanh")(inputs)))
+    >>> model.compile(optimizer=SQGN(), loss="mse")
+    >>> history = model.fit(x, np.sin(x.sum(1)), batch_size=50, epochs=20, verbose=0).history
+    >>> history["loss"][-1] < 0.5 * history["loss"][0]
+    True
+
     Args:
         learning_rate: alpha, a float or a Keras schedule.
         history: L, the number of curvature pairs kept. Memory is `2 L m` floats for m weights; the "gradient" scaling
