@@ -220,6 +220,15 @@ def test_readme_and_evaluation_page_on_imaging():
         assert run["validation"] == pytest.approx(0.1) or run["training_models"] > 1000
 
 
+def test_readme_on_the_demo():
+    (survey,) = results("demo")["surveys"]
+    mean, unet = survey["scores"]["mean model"], survey["scores"]["unet"]
+    assert (
+        f"on {survey['samples']} test models, such as SSIM {unet['ssim']:.3f} (mean model: {mean['ssim']:.3f}) and "
+        f"salt IoU {unet['salt_iou']:.2f}"
+    ) in " ".join(text("README.md").split())
+
+
 def test_imaging_page_on_the_cost_of_panels():
     page, found = text("docs/imaging.md"), results("migration")
     for name in ("demo", "laptop", "paper"):
