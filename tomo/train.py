@@ -43,6 +43,9 @@ def train(
     validation: Annotated[
         float, typer.Option(help="Share of the training models held back, to choose the best weights by.")
     ] = 0.1,
+    patience: Annotated[
+        int | None, typer.Option(help="End after so many epochs without a better one on the validation models.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of initial weights, mini-batches and augmentation.")] = 0,
     micro_batch: Annotated[
         str | None, typer.Option(help=f"Models per pass: less memory, the same result; or {WHOLE!r}.")
@@ -86,7 +89,7 @@ def train(
     settings = recipe.settings(
         optimizer, network, len(opened.train),
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, schedule=schedule, seed=seed, loss=loss,
-        augment=augment, validation=validation, average=average, precision=precision, views=views,
+        augment=augment, validation=validation, average=average, precision=precision, views=views, patience=patience,
     )  # fmt: skip
     if micro_batch is not None:
         settings = replace(settings, micro_batch=_models_per_pass(micro_batch))
@@ -106,7 +109,7 @@ def train(
     except KeyboardInterrupt:
         remark(f"stopped; the same command continues {output}")
         raise typer.Exit(130) from None
-    print(f"Trained {optimizer} for {settings.epochs} epochs: {run.model_file}")
+    print(f"Trained {optimizer} for {len(run.history()['loss'])} epochs: {run.model_file}")
 
 
 def _models_per_pass(text: str) -> int | None:

@@ -127,6 +127,14 @@ class Checkpoint(keras.callbacks.Callback):
         """The number of epochs that are done."""
         return len(self.rows)
 
+    @property
+    def over(self) -> bool:
+        """Whether the training is: all epochs are done, or the last better one is too long ago."""
+        settings = self.run.settings
+        losses = [row.get("val_objective", np.inf) for row in self.rows]
+        tired = settings.patience is not None and losses and len(losses) - 1 - np.argmin(losses) >= settings.patience
+        return self.epoch >= settings.epochs or bool(tired)
+
     def restore(self, model: keras.Model) -> None:
         """Load the checkpoint, if there is one. Raises DataError for one that is damaged or of another version."""
         if isinstance(model.optimizer, SQGN):
@@ -170,6 +178,8 @@ class Checkpoint(keras.callbacks.Callback):
         with whole_file(self.run.checkpoint_file) as temporary, open(temporary, "wb") as file:
             np.savez(file, **arrays)
         self._write_history()
+        if self.over:
+            self.model.stop_training = True
 
     def _write_history(self) -> None:
         text = io.StringIO()

@@ -86,7 +86,7 @@ def train(
         average = Average(settings.average)
         checkpoint = Checkpoint(run, len(partition), average)
         checkpoint.restore(model)
-        if checkpoint.epoch < settings.epochs:
+        if not checkpoint.over:
             model.fit(
                 partition,
                 epochs=settings.epochs,

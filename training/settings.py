@@ -40,6 +40,7 @@ class Settings:
         loss: a name in `training.loss.LOSSES`.
         precision: of the layers' arithmetic in training, one of `PRECISIONS`; weights and loss are float32.
         views: panels of each training model: the first of all traces, the others of random parts of them.
+        patience: epochs without a better one on the validation models after which a training ends; None for never.
         average: how much of the moving average of the weights is kept at an iteration; 0 for the weights themselves.
     """
 
@@ -57,6 +58,7 @@ class Settings:
     loss: str = "squared"
     precision: str = "float32"
     views: int = 4
+    patience: int | None = None
 
     def __post_init__(self) -> None:
         choose("optimizer", self.optimizer, OPTIMIZERS)
@@ -67,12 +69,14 @@ class Settings:
         choose("precision", self.precision, PRECISIONS)
         if NETWORKS[self.network].reads == PANELS and self.augment not in OF_ANY_INPUT:
             raise SettingError(f"panels are augmented by {' or '.join(OF_ANY_INPUT)}, not {self.augment!r}")
-        for name in ("epochs", "batch_size", "learning_rate", "micro_batch", "views"):
+        for name in ("epochs", "batch_size", "learning_rate", "micro_batch", "views", "patience"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise SettingError(f"{name.replace('_', ' ')} must be positive, not {value}")
         if self.seed < 0:
             raise SettingError(f"a seed is not negative, as {self.seed} is")
+        if self.patience is not None and self.validation == 0:
+            raise SettingError("patience needs models for validation, by which a better epoch is told")
         for name in ("validation", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise SettingError(f"{name} is a share: at least 0 and below 1, not {getattr(self, name)}")

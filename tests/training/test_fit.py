@@ -217,6 +217,21 @@ def test_a_run_that_was_stopped_in_any_epoch_goes_on(survey, tmp_path, epoch):
     assert len(run.history()["loss"]) == 2
 
 
+def test_a_training_ends_when_it_has_not_got_better_and_stays_ended(survey, tmp_path):
+    """A learning rate that is far too large does not get better for long."""
+    settings = Settings("adam", "cnn-demo", 40, 8, learning_rate=0.3, validation=0.25, patience=3)
+    run = begin_run(tmp_path / "run", settings, survey)
+    train(run, survey, keep_checkpoint=True)
+    losses = run.history()["val_objective"]
+    assert len(losses) < 40
+    assert len(losses) - 1 - np.argmin(losses) == 3
+    run.model_file.unlink()
+    train(run, survey)
+    assert run.history()["val_objective"] == losses
+    with pytest.raises(SettingError, match="patience needs models for validation"):
+        Settings("adam", "cnn-demo", 40, 8, patience=3)
+
+
 def test_a_run_that_was_killed_while_it_began_is_begun_again(survey, tmp_path):
     settings = Settings("adam", "cnn-demo", 1, 8)
     begin_run(tmp_path / "run", settings, survey)
