@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from tomo.benchmark.imaging import imaging
+from tomo.benchmark.lines import lines
 from tomo.benchmark.memory import memory
 from tomo.benchmark.migration import migration
 from tomo.benchmark.optimizer import optimizer
@@ -12,5 +13,5 @@ from tomo.benchmark.simulator import simulator
 from tomo.benchmark.stability import stability
 
 benchmark = typer.Typer(help="Measure the parts of tomo against their peers.", no_args_is_help=True)
-for command in (simulator, migration, imaging, optimizer, stability, memory):
+for command in (simulator, migration, imaging, lines, optimizer, stability, memory):
     benchmark.command()(command)

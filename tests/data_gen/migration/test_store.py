@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 
@@ -55,7 +56,8 @@ def store(survey, definition) -> PanelStore:
 
 
 def test_they_are_those_of_the_gathers(survey, definition, store):
-    maker = PanelMaker(definition, LINE, np.load(store.folder / "references.npy"))
+    with h5py.File(store.references) as file:
+        maker = PanelMaker(definition, LINE, file["gathers"][()])
     stored = store.panels([3, 38])
     for panels, index in zip(stored, (3, 38), strict=True):
         np.testing.assert_array_equal(panels, maker.panels(survey.gathers([index])[0]).astype(np.float16))
