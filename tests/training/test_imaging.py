@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import keras
@@ -22,6 +23,7 @@ from data_gen.survey.specification import SurveySpecification
 from models.conditioning import Conditioning
 from models.registry import NETWORKS
 from training.archive import publish
+from training.benchmark import lines
 from training.benchmark.imaging import compare_imaging, summary
 from training.evaluation.evaluate import evaluate
 from training.fit import train
@@ -267,3 +269,14 @@ def test_trainings_from_several_seeds_are_compared_and_the_file_continued(survey
         compare_imaging(
             survey, [Survey.open(tmp_path / "trained")], settings, range(1), tmp_path / "runs", tmp_path / "other.json"
         )
+
+
+def test_other_lines_are_scored_on_the_same_models(run, survey, tmp_path, monkeypatch):
+    some = {name: lines.LINES[name] for name in ("as trained", "half the receivers")}
+    monkeypatch.setattr(lines, "LINES", some)
+    results = lines.compare_lines([run.folder], survey, tmp_path / "lines.json")
+    assert json.loads((tmp_path / "lines.json").read_text()) == results
+    assert results["lines"]["half the receivers"]["acquisition"]["receivers"] == 10
+    own = evaluate([run], np.zeros(LINE.grid.shape, np.float32), survey, survey.test).means()["unet"]
+    # Panels on disk are float16.
+    assert results["lines"]["as trained"]["scores"]["unet"]["rmse"] == pytest.approx(own["rmse"], rel=1e-2)
