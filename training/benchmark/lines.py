@@ -15,6 +15,7 @@ from data_gen.errors import SettingError
 from data_gen.files import write_json
 from data_gen.survey.reader import Survey
 from training.benchmark.comparison import machine
+from training.evaluation.files import without_nan
 from training.evaluation.scores import mean_scores, score
 from training.predictor import load
 
@@ -71,7 +72,7 @@ def compare_lines(
         }
         results["lines"][name] = {
             "acquisition": line.to_json(),
-            "scores": {run: dataclasses.asdict(row) for run, row in scores.items()},
+            "scores": {run: without_nan(dataclasses.asdict(row)) for run, row in scores.items()},
         }
         write_json(output, results)
     return results

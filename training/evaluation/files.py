@@ -37,7 +37,7 @@ def write_scores(evaluations: Sequence[Evaluation], runs: Sequence[Run], folder:
             {
                 "survey": evaluation.survey.name,
                 "samples": len(evaluation.indices),
-                "scores": {name: _without_nan(row) for name, row in evaluation.means().items()},
+                "scores": {name: without_nan(row) for name, row in evaluation.means().items()},
             }
             for evaluation in evaluations
         ],
@@ -67,7 +67,7 @@ def write_robustness(sweeps: Sequence[Sweep], folder: Path) -> None:
             "unit": sweep.disturbance.unit,
             "levels": list(sweep.disturbance.levels),
             "runs": {
-                name: [_without_nan(dataclasses.asdict(row)) for row in rows] for name, rows in sweep.scores.items()
+                name: [without_nan(dataclasses.asdict(row)) for row in rows] for name, rows in sweep.scores.items()
             },
         }
         for sweep in sweeps
@@ -85,6 +85,6 @@ def _described(run: Run) -> dict[str, Any]:
     }
 
 
-def _without_nan(row: Mapping[str, float]) -> dict[str, float | None]:
+def without_nan(row: Mapping[str, float]) -> dict[str, float | None]:
     """A row of scores for JSON, which knows no NaN: None where there was nothing to compare."""
     return {name: None if math.isnan(value) else value for name, value in row.items()}
