@@ -27,13 +27,7 @@ def lines(
     shown = table("", "network", "RMSE m/s", "SSIM", "salt IoU", "salt found")
     for name, line in results["lines"].items():
         for run, row in line["scores"].items():
-            shown.add_row(
-                name,
-                run,
-                f"{row['rmse']:.0f}",
-                f"{row['ssim']:.3f}",
-                f"{row['salt_iou']:.2f}",
-                f"{row['salt_found']:.2f}",
-            )
+            salt = ["" if row[score] is None else f"{row[score]:.2f}" for score in ("salt_iou", "salt_found")]
+            shown.add_row(name, run, f"{row['rmse']:.0f}", f"{row['ssim']:.3f}", *salt)
     print_table(shown)
     print(f"Results are in {output}")
