@@ -220,6 +220,13 @@ def test_readme_and_evaluation_page_on_imaging():
         assert run["validation"] == pytest.approx(0.1) or run["training_models"] > 1000
 
 
+def test_evaluation_page_on_other_lines():
+    page = text("docs/evaluation.md")
+    for name, line in results("lines")["lines"].items():
+        cells = [f"{row['rmse']:.0f} m/s, {row['ssim']:.3f}, {row['salt_iou']:.2f}" for row in line["scores"].values()]
+        assert f"| {name} | {' | '.join(cells)} |" in page
+
+
 def test_readme_on_the_demo():
     (survey,) = results("demo")["surveys"]
     mean, unet = survey["scores"]["mean model"], survey["scores"]["unet"]
