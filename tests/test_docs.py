@@ -236,6 +236,24 @@ def test_readme_on_the_demo():
     ) in " ".join(text("README.md").split())
 
 
+def test_imaging_page_on_the_networks():
+    import keras
+
+    from models.conditioning import Conditioning
+    from models.registry import NETWORKS
+
+    ones = np.ones((100, 1, 25), np.float32)
+    conditioning = Conditioning((100, 50, 25), ones, ones, np.full((100, 100), 2500, np.float32))
+    small, large = (
+        sum(int(np.prod(v.shape)) for v in network.trainable_variables) / 1e6
+        for network in (
+            NETWORKS[name].build(conditioning, keras.Model, 0, "float32") for name in ("unet", "unet-large")
+        )
+    )
+    said = " ".join(text("docs/imaging.md").split())
+    assert f"{small:.2f} million weights, or {large:.1f} million as `unet-large`" in said
+
+
 def test_imaging_page_on_the_cost_of_panels():
     page, found = text("docs/imaging.md"), results("migration")
     for name in ("demo", "laptop", "paper"):
