@@ -81,10 +81,11 @@ def write_json(path: Path, value: Any, indent: int = 1) -> None:
     write_text(path, json.dumps(value, indent=indent) + "\n")
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed processes left half-written in a folder; not in those below it."""
-    for leftover in folder.glob(f"{TEMPORARY}*"):
-        leftover.unlink(missing_ok=True)
+def sweep(*folders: Path) -> None:
+    """Remove what killed processes left half-written in folders; not in those below them."""
+    for folder in folders:
+        for leftover in folder.glob(f"{TEMPORARY}*"):
+            leftover.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
-import numpy as np
 
 from data_gen.errors import SettingError
 from data_gen.files import locked, sweep
 from data_gen.survey.reader import Survey
+from models.conditioning import Conditioning
 from models.registry import NETWORKS
 from training.archive import Card, save_network
 from training.augmentation import AUGMENTATIONS
@@ -37,21 +37,22 @@ def check_survey(settings: Settings, survey: Survey) -> None:
 
 
 def make_model(
-    settings: Settings, samples: Samples, indices: np.ndarray, optimizer: keras.optimizers.Optimizer | None = None
+    settings: Settings, conditioning: Conditioning, models: int, optimizer: keras.optimizers.Optimizer | None = None
 ) -> SecondOrderModel:
-    """The network for these samples, compiled with the given optimizer or the one that the settings name."""
+    """The network around these statistics of so many training models, compiled with the given optimizer or the one
+    that the settings name."""
     policy = PRECISIONS[settings.precision]
-    model = NETWORKS[settings.network].build(samples.conditioning(indices), SecondOrderModel, settings.seed, policy)
+    model = NETWORKS[settings.network].build(conditioning, SecondOrderModel, settings.seed, policy)
     model.micro_batch = settings.micro_batch
-    iterations = settings.epochs * -(-len(indices) // settings.batch_size)
+    iterations = settings.epochs * -(-models // settings.batch_size)
     optimizer = optimizer or make_optimizer(settings.optimizer, settings.learning_rate, settings.schedule, iterations)
     model.compile(optimizer=optimizer, loss=LOSSES[settings.loss](), jit_compile=False)
     return model
 
 
-def _in_single_precision(model: keras.Model, settings: Settings, samples: Samples, indices: np.ndarray) -> keras.Model:
+def _in_single_precision(model: keras.Model, settings: Settings, conditioning: Conditioning) -> keras.Model:
     """The trained network as a plain Keras model, in float32: it runs anywhere."""
-    final = NETWORKS[settings.network].build(samples.conditioning(indices), keras.Model, settings.seed, "float32")
+    final = NETWORKS[settings.network].build(conditioning, keras.Model, settings.seed, "float32")
     final.set_weights(model.get_weights())
     return final
 
@@ -80,7 +81,8 @@ def train(
         samples = samples or samples_of(settings.network, survey, views=settings.views)
         samples.verify()
         learn, validation = split(survey, settings.validation)
-        model = make_model(settings, samples, learn)
+        conditioning = samples.conditioning(learn)
+        model = make_model(settings, conditioning, len(learn))
         augmentation = AUGMENTATIONS[settings.augment]
         partition = training_partition(samples, learn, settings.batch_size, settings.seed, augmentation)
         average = Average(settings.average)
@@ -101,7 +103,7 @@ def train(
                 ],
             )
         assign(model, average.weights if average.best is None else average.best)
-        final = _in_single_precision(model, settings, samples, learn)
+        final = _in_single_precision(model, settings, conditioning)
         definition = samples.definition if isinstance(samples, PanelSamples) else None
         save_network(
             final, Card(settings, run.acquisition, mean_velocity(survey, survey.train), definition), run.model_file

@@ -56,7 +56,7 @@ def generate_survey(
     with locked(folder, "tomo generate"):
         _claim(folder, specification)
         shards.mkdir(exist_ok=True)
-        _sweep(folder, shards)
+        sweep(folder, shards)
         missing = [shard for shard in range(specification.shards) if not is_whole(shard_path(folder, shard))]
         done = set(range(specification.shards)) - set(missing)
         progress(sum(len(specification.shard_models(shard)) for shard in done) * specification.acquisition.sources)
@@ -68,7 +68,7 @@ def generate_survey(
             run_cluster(specification, folder, missing, scheduler, progress)
         elif missing:
             run_pool(SurveyJob(specification, folder), missing, workers or available_cores(), progress)
-        _sweep(folder, shards)
+        sweep(folder, shards)
         write_virtual(folder, specification)
 
 
@@ -79,11 +79,6 @@ def _check_free(folder: Path) -> None:
     strangers = {path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY)} - {".lock"}
     if strangers:
         raise DataError(f"{folder} is not empty and holds no survey: choose another folder")
-
-
-def _sweep(*folders: Path) -> None:
-    for folder in folders:
-        sweep(folder)
 
 
 def _claim(folder: Path, specification: SurveySpecification) -> None:

@@ -87,3 +87,19 @@ def train(optimizer, epochs=3, micro_batch=None, data=None, loss=None, size=4, *
     model.compile(optimizer=optimizer, loss=loss or MSE(dtype="float64"))
     history = model.fit(Partition.of_arrays(x, y, size), epochs=epochs, verbose=0, **fit)
     return model, history.history
+
+
+def dense_output_hessian(loss, y, h):
+    """The Hessian of the mean loss with respect to the network's output, by automatic differentiation."""
+
+    @tf.function
+    def hessian(h):
+        with tf.GradientTape() as outer:
+            outer.watch(h)
+            with tf.GradientTape() as inner:
+                inner.watch(h)
+                value = loss(y, h)
+            g = inner.gradient(value, h)
+        return outer.jacobian(g, h)
+
+    return np.reshape(hessian(tf.constant(h)), (h.size, h.size))

@@ -112,9 +112,10 @@ def tomography_problem(survey: Survey, network: str, batch_size: int, micro_batc
     settings = Settings("sqgn", network, 1, batch_size, micro_batch=micro_batch)
     check_survey(settings, survey)
     samples = samples_of(network, survey, views=settings.views)
+    conditioning = samples.conditioning(survey.train)
 
     def build(optimizer: keras.optimizers.Optimizer, seed: int) -> keras.Model:
-        return make_model(replace(settings, seed=seed), samples, survey.train, optimizer)
+        return make_model(replace(settings, seed=seed), conditioning, len(survey.train), optimizer)
 
     return Problem(
         f"tomography, {network}",

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import dense_jacobian, flat, tiny_data, tiny_network
+from conftest import dense_jacobian, dense_output_hessian, flat, tiny_data, tiny_network
 from tensorflow.python.eager import context
 
 from training.sqgn import SQGN
@@ -44,22 +44,6 @@ def product(model, hessian, x, y, s):
 def random_direction(model, seed=0):
     rng = np.random.default_rng(seed)
     return [rng.normal(size=v.shape) for v in model.trainable_variables]
-
-
-def dense_output_hessian(loss, y, h):
-    """The Hessian of the mean loss with respect to the network's output, by automatic differentiation."""
-
-    @tf.function
-    def hessian(h):
-        with tf.GradientTape() as outer:
-            outer.watch(h)
-            with tf.GradientTape() as inner:
-                inner.watch(h)
-                value = loss(y, h)
-            g = inner.gradient(value, h)
-        return outer.jacobian(g, h)
-
-    return np.reshape(hessian(tf.constant(h)), (h.size, h.size))
 
 
 @pytest.mark.parametrize(("name", "activation", "labels", "loss"), LOSSES, ids=[row[0] for row in LOSSES])

@@ -6,29 +6,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import dense_jacobian, flat, tiny_data, tiny_network
+from conftest import dense_jacobian, dense_output_hessian, flat, tiny_data, tiny_network
 
 from training.sqgn import SQGN, PseudoHuber, SecondOrderModel
 from training.sqgn.losses import loss_hessian
 from training.sqgn.vectors import vector_of
 
 L2 = keras.regularizers.L2
-
-
-def hessian_by_tape(loss, y, h):
-    """Of `loss(y, h)` with respect to h, (size, size)."""
-
-    @tf.function
-    def hessian(h):
-        with tf.GradientTape() as outer:
-            outer.watch(h)
-            with tf.GradientTape() as inner:
-                inner.watch(h)
-                value = loss(y, h)
-            g = inner.gradient(value, h)
-        return outer.jacobian(g, h)
-
-    return np.reshape(hessian(tf.constant(h)), (h.size, h.size))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +27,7 @@ def test_the_hessian_is_that_of_the_loss(float64, loss):
     y, h, z = (rng.exponential(size=(5, 3, 4)) for _ in range(3))
     h[0] = y[0] + 1e-6
     h[1] += 100.0
-    expected = hessian_by_tape(loss, tf.constant(y), h) @ z.ravel()
+    expected = dense_output_hessian(loss, tf.constant(y), h) @ z.ravel()
     found = loss_hessian(loss)(tf.constant(y), tf.constant(h), tf.constant(z))
     np.testing.assert_allclose(np.ravel(found), expected, rtol=1e-9, atol=1e-14)
 
@@ -161,7 +145,7 @@ def agrees_with_keras(model, x, y, weight):
     assert float(value) == pytest.approx(float(expected), rel=1e-12)
     np.testing.assert_allclose(g, flat(gradient), atol=1e-12)
     J, h = dense_jacobian(model, data[0]), model(data[0]).numpy()
-    H = hessian_by_tape(lambda y, h: loss(y, h, *data[2:]), data[1], h)
+    H = dense_output_hessian(lambda y, h: loss(y, h, *data[2:]), data[1], h)
     s = np.concatenate([np.random.default_rng(1).normal(size=v.shape).ravel() for v in model.trainable_variables])
     c = [0.0 if v.regularizer is None else float(v.regularizer.l2) for v in model.trainable_variables]
     c = np.repeat(c, [int(np.prod(v.shape)) for v in model.trainable_variables])
