@@ -22,13 +22,15 @@ that once a sample cannot tell from the signal's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import devito
 import numpy as np
 from devito.types import Buffer
 
 from data_gen.acquisition import Acquisition
+from data_gen.machine import available_cores
 from data_gen.simulator.absorbing import Layer, layer_adjoint
 from data_gen.simulator.acoustic import SPACE_ORDER, Simulator
 
@@ -61,11 +63,15 @@ class GradientSimulator(Simulator):
         `residual(shot, gather)` says what the misfit of a shot's simulated gather is, and its derivative. Raises
         DataError where the velocity does not suit the survey.
         """
+        return self.of_shots(range(self.acquisition.sources), velocity, residual)
+
+    def of_shots(self, shots: Iterable[int], velocity: np.ndarray, residual: Residual) -> tuple[float, np.ndarray]:
+        """As `gradient`, for some of the shots."""
         self.load(velocity)
         misfit = 0.0
         image = np.zeros(self.shape)
         gather = np.empty(self.acquisition.gather_shape[1:], self.dtype)
-        for shot in range(self.acquisition.sources):
+        for shot in shots:
             self.fire(shot, gather)
             of_shot, derivative = residual(shot, gather)
             misfit += of_shot
@@ -149,3 +155,38 @@ class GradientSimulator(Simulator):
         self._image, self._source_image, self._injected = image, at_source, injected
         self._adjoint_state = [np.asarray(f.data_with_halo) for f in (y, q, image, at_source, *memory)]
         self._adjoint, self._adjoint_arguments = self._compile("Adjoint", equations)
+
+
+class ParallelGradient:
+    """Gathers and gradients of an acquisition by several threads, each with the shots of its own.
+
+    The compiled loops do without Python's lock. One thread for each core unless `threads` says otherwise; each has a
+    `GradientSimulator`, and they are made one after the other.
+    """
+
+    def __init__(self, acquisition: Acquisition, threads: int | None = None) -> None:
+        self.acquisition = acquisition
+        threads = min(threads or available_cores(), acquisition.sources)
+        self._simulators = [GradientSimulator(acquisition) for _ in range(threads)]
+        self._shots = [range(first, acquisition.sources, threads) for first in range(threads)]
+        self._pool = ThreadPoolExecutor(threads)
+
+    def gradient(self, velocity: np.ndarray, residual: Residual) -> tuple[float, np.ndarray]:
+        """As `GradientSimulator.gradient`; `residual` is called from several threads."""
+        parts = list(
+            self._pool.map(lambda simulator, shots: simulator.of_shots(shots, velocity, residual),
+                           self._simulators, self._shots)
+        )  # fmt: skip
+        return sum(misfit for misfit, _ in parts), np.sum([gradient for _, gradient in parts], axis=0)
+
+    def gather(self, velocity: np.ndarray) -> np.ndarray:
+        """As `Simulator.gather`."""
+        gathers = np.empty(self.acquisition.gather_shape, np.float32)
+
+        def fire(simulator: GradientSimulator, shots: Iterable[int]) -> None:
+            simulator.load(velocity)
+            for shot in shots:
+                simulator.fire(shot, gathers[shot])
+
+        list(self._pool.map(fire, self._simulators, self._shots))
+        return gathers
