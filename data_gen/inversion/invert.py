@@ -1,9 +1,10 @@
 """Full-waveform inversion from a model that is nearly right: from low to high frequencies, by L-BFGS.
 
-What is minimized in a stage is the data misfit below its frequency plus a little total variation. Steps are scaled by
-what the first gradient of the stage says of each place, smoothed over hundreds of metres: waves hardly reach the deep
-and the outer parts, and without it the shallow ones alone would move. The wave equation cannot tell an update finer
-than a wavelength from noise; updates are smoothed by a grid point or so.
+What is minimized in a stage is the data misfit below its frequency plus a little total variation. How much the data
+say of a place is taken from the first gradient of the stage, smoothed over hundreds of metres. Steps are longer where
+they say little, in the deep and outer parts, since the shallow ones alone would move otherwise; and the total variation
+counts less there, so that it makes up for noise and does not level out salt that the data know nothing about. No wave
+tells an update finer than itself from noise: updates are smoothed over a grid point.
 
 The model with the smallest misfit over the whole band is kept, which may be the first one.
 """
@@ -34,11 +35,11 @@ class Stage:
     iterations: int
 
 
-SCHEDULE = (Stage(0.6, 10), Stage(None, 20))
+SCHEDULE = (Stage(0.6, 8), Stage(None, 16))
 """Chosen on models of the validation set; see docs/experiments.md."""
 
-VARIATION = 1e-9
-"""Weight of the total variation [1/(m/s)] beside the misfit, which is 1 without a model."""
+VARIATION = 3e-9
+"""Mean weight of the total variation [1/(m/s)] beside the misfit, which is 1 without a model."""
 
 EDGE = 20.0
 """Differences between neighbours [m/s] that the total variation takes for edges."""
@@ -49,8 +50,8 @@ SMOOTHING = 1.0
 REACH = (8.0, 30.0)
 """Standard deviations of what smooths the scaling of the updates, along depth and x [grid points]."""
 
-LEAST_SCALE = 0.02
-"""The gradient's least size in that scaling, relative to its greatest."""
+LEAST_SIZE = 0.02
+"""What the data are taken to say at least, relative to where they say most."""
 
 MEMORY = 10
 """Curvature pairs of L-BFGS."""
@@ -136,11 +137,11 @@ class _Descent:
         self.limits = gradients.acquisition.velocity_limits
         self.variation, self.progress = variation, progress
         self.misfits: list[float] = []
-        self.scale = np.ones_like(velocity)
         _, gradient = self._misfit(velocity)
         size = np.sqrt(gaussian_filter(gradient**2, REACH))
-        scale = 1.0 / (size + LEAST_SCALE * size.max())
-        self.scale = 100.0 * scale / scale.mean()
+        said = size + LEAST_SIZE * size.max()
+        self.said = said / said.mean()
+        self.scale = 100.0 / (said * np.mean(1.0 / said))
 
     def run(self, iterations: int) -> np.ndarray:
         """The model with the least objective after so many iterations."""
@@ -157,7 +158,7 @@ class _Descent:
         moved = self.velocity + self._smooth(update.reshape(self.velocity.shape)) * self.scale
         velocity = np.clip(moved, *self.limits)
         misfit, gradient = self._misfit(velocity)
-        value, charge = total_variation(velocity, EDGE)
+        value, charge = total_variation(velocity, EDGE, self.said)
         objective = misfit + self.variation * value
         gradient = (gradient + self.variation * charge) * (moved == velocity)
         if objective < self._least:

@@ -54,14 +54,17 @@ def test_threads_give_what_one_simulator_gives(gradients: ParallelGradient, reco
     np.testing.assert_array_equal(gradients.gather(velocity), alone.gather(velocity))
 
 
-def test_blurred_model_comes_into_focus(gradients: ParallelGradient, recorded: np.ndarray) -> None:
-    start = gaussian_filter(true_model(), 2.0)
+def test_what_the_start_lacks_is_found(gradients: ParallelGradient, recorded: np.ndarray) -> None:
+    """A lens 100 m thick, half a wavelength; of sharp edges no wave of this length tells."""
+    depth, x = np.mgrid[:40, :60]
+    lens = 300.0 * np.exp(-(((depth - 14) / 2.5) ** 2) - ((x - 18) / 8) ** 2)
+    start = true_model() - lens
     told: list[tuple[int, float]] = []
     found = invert(
         recorded, start, LINE, gradients, STAGES, progress=lambda stage, misfit: told.append((stage, misfit))
     )
     assert found.misfit < 0.2 * found.start
-    assert error(found.velocity) < 0.85 * error(start)
+    assert error(found.velocity) < 0.7 * error(start)
     assert found.improved
     assert found.velocity.dtype == np.float32
     assert LINE.velocity_limits[0] <= found.velocity.min() <= found.velocity.max() <= LINE.velocity_limits[1]
