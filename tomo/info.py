@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
+from data_gen.acquisition import Acquisition
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification, read_record, read_specification, shard_path
 from tomo.console import print_table, progress, table
@@ -63,7 +65,8 @@ def _rows(specification: SurveySpecification, simulation: dict) -> list[tuple[st
         ("velocities", f"{lowest:g} to {highest:g} m/s"),
         ("gathers", f"{acquisition.sources} sources x {acquisition.receivers} receivers x "
          f"{acquisition.samples} samples of {acquisition.sample_interval * 1e3:g} ms, {specification.dtype}"),
-        ("depths", f"sources {acquisition.source_depth:g} m, receivers {acquisition.receiver_depth:g} m"),
+        ("line", f"{acquisition}".rsplit(", ", 1)[0] + _live(acquisition)),
+        ("depths", f"sources {_span(acquisition.source_z)} m, receivers {_span(acquisition.receiver_z)} m"),
         ("equation", simulation["equation"]),
         ("scheme", f"order {simulation['time_order']} in time, {simulation['space_order']} in space, "
          f"{simulation['precision']}"),
@@ -77,6 +80,16 @@ def _rows(specification: SurveySpecification, simulation: dict) -> list[tuple[st
         ("wavelet", _phrase(simulation["wavelet"])),
         ("interpolation", _phrase(simulation["interpolation"])),
     ]  # fmt: skip
+
+
+def _live(acquisition: Acquisition) -> str:
+    live = acquisition.live
+    return "" if live.all() else f", {live.sum()} of {live.size} traces live"
+
+
+def _span(depths: np.ndarray) -> str:
+    lowest, highest = depths.min(), depths.max()
+    return f"{lowest:g}" if lowest == highest else f"{lowest:g} to {highest:g}"
 
 
 def _phrase(values: dict) -> str:

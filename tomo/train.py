@@ -94,6 +94,8 @@ def train(
     if micro_batch is not None:
         settings = replace(settings, micro_batch=_models_per_pass(micro_batch))
     check_survey(settings, opened)
+    if not (reads_panels or settings.augment == "none" or opened.acquisition.symmetric):
+        remark("the line is not symmetric: its gathers are not mirrored in training")
     run = begin_run(output, settings, opened)
     if run.finished:
         print(f"{output} is already trained: nothing to do.")

@@ -25,6 +25,7 @@ from data_gen.simulator import require_compiler
 from data_gen.simulator.absorbing import VECTOR, Layer, layer_equations, strips
 from data_gen.simulator.clock import Clock
 from data_gen.simulator.interpolation import KAISER_SHAPE, RADIUS, sinc_weights
+from data_gen.simulator.stations import receivers, sources
 
 TIME_ORDER = 4
 SPACE_ORDER = 8
@@ -86,12 +87,18 @@ class Simulator:
         padded = np.pad(velocity, ((self._top, side), (side, side)), mode="edge")
         self._courant.data[:] = (padded * 1e-3 * step) ** 2
         gathers = np.empty(self.acquisition.gather_shape, np.float32)
-        for shot, weights in enumerate(self._source_x):
+        live = self.acquisition.live
+        for shot in range(self.acquisition.sources):
             for array in self._state:
                 array.fill(0)
-            self._source.data[:] = weights
+            for force in self._forces:
+                force.function.data[:] = force.weights[shot]
             self._operator.cfunction(*self._arguments)
-            np.matmul(self._receiver_x, self._line.data.T, out=gathers[shot])
+            first, *others = self._lines
+            np.matmul(first.weights, first.function.data.T, out=gathers[shot])
+            for line in others:
+                gathers[shot] += line.weights @ line.function.data.T
+            gathers[shot, ~live[shot]] = 0
         return gathers
 
     @property
@@ -104,10 +111,13 @@ class Simulator:
         """Interpolation weights along x for the data, and along depth for the equations."""
         acquisition, side, shape = self.acquisition, self.layer.cells, self.shape
         mirror = self._top if acquisition.free_surface else None
-        self._source_x = sinc_weights(acquisition.source_x / acquisition.grid.spacing + side, shape[1])
-        self._receiver_x = sinc_weights(acquisition.receiver_x / acquisition.grid.spacing + side, shape[1])
-        depths = np.array([acquisition.source_depth, acquisition.receiver_depth]) / acquisition.grid.spacing
-        self._source_z, self._receiver_z = sinc_weights(depths + self._top, shape[0], mirror)
+
+        def placed(x: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            column, row = x / acquisition.grid.spacing + side, depth / acquisition.grid.spacing + self._top
+            return sinc_weights(column, shape[1]), sinc_weights(row, shape[0], mirror)
+
+        self._source_x, self._source_z = placed(acquisition.source_x, acquisition.source_z)
+        self._receiver_x, self._receiver_z = placed(acquisition.receiver_x, acquisition.receiver_z)
 
     def _build(self) -> None:
         acquisition, clock, shape = self.acquisition, self.clock, self.shape
@@ -129,28 +139,37 @@ class Simulator:
         w = devito.TimeFunction(name="w", grid=grid, time_order=1, space_order=halo, save=Buffer(1))
         courant = devito.Function(name="courant", grid=grid, space_order=0)
         wavelet = devito.Function(name="wavelet", dimensions=(time,), shape=(clock.steps + 1,), dtype=np.float32)
-        source = devito.Function(name="source", grid=grid, dimensions=(x,), shape=shape[1:], space_order=0)
         sample = devito.ConditionalDimension("sample", parent=time, factor=clock.steps_per_sample)
-        line = devito.TimeFunction(
-            name="line", grid=grid, dimensions=(sample, x), shape=(acquisition.samples, shape[1]),
-            time_dim=sample, save=acquisition.samples, space_order=0,
-        )  # fmt: skip
 
+        def row_of(name: str) -> devito.Function:
+            return devito.Function(name=name, grid=grid, dimensions=(x,), shape=shape[1:], space_order=0)
+
+        def line_of(name: str) -> devito.TimeFunction:
+            return devito.TimeFunction(
+                name=name, grid=grid, dimensions=(sample, x), shape=(acquisition.samples, shape[1]),
+                time_dim=sample, save=acquisition.samples, space_order=0,
+            )  # fmt: skip
+
+        injected, self._forces = sources(self._source_x, self._source_z, row_of)
+        recorded = receivers(self._receiver_x, self._receiver_z, line_of)
+        self._lines = [line for _, line in recorded]
         stretched, memory = layer_equations(self.layer, grid, u, courant, w, clock.step * 1e3)
-        receivers = sum(float(self._receiver_z[row]) * u.subs(z, row) for row in np.flatnonzero(self._receiver_z))
         equations = [
-            devito.Eq(line, receivers),
+            *(
+                devito.Eq(line.function, sum(factor * u.subs(z, row) for row, factor in rows.items()))
+                for rows, line in recorded
+            ),
             devito.Eq(w, courant * u.laplace),
             *stretched,
             *self._free_surface(w, z),
             devito.Eq(u.forward, 2 * u - u.backward + w + courant * w.laplace / 12),
         ]
-        for row in np.flatnonzero(self._source_z):
-            force = float(self._source_z[row]) * wavelet * source * courant.subs(z, row)
+        for row, factor in injected:
+            force = factor * wavelet * courant.subs(z, row)
             equations.append(devito.Eq(u.forward.subs(z, row), u.forward.subs(z, row) + force))
         equations += self._free_surface(u.forward, z)
 
-        self._courant, self._source, self._line = courant, source, line
+        self._courant = courant
         self._state = [np.asarray(function.data_with_halo) for function in (u, w, *memory)]
         wavelet.data[:] = clock.injected(acquisition.wavelet(clock.times))
         with devito.switchconfig(**DEVITO), _private_compilation():

@@ -62,6 +62,16 @@ def _write_coordinates(file: h5py.File, specification: SurveySpecification) -> N
         file[name] = values
         file[name].make_scale(name)
         file[name].attrs.update({"long_name": long_name, "units": units})
+    stations = {
+        "source_depth": (acquisition.source_z, ("source",), "depth of the source", "m"),
+        "receiver_depth": (acquisition.receiver_z, ("receiver",), "depth of the receiver", "m"),
+        "live": (acquisition.live.astype(np.int8), ("source", "receiver"), "1 where the receiver records", "1"),
+    }
+    for name, (values, dimensions, long_name, units) in stations.items():
+        file[name] = values
+        file[name].attrs.update({"long_name": long_name, "units": units})
+        for axis, dimension in enumerate(dimensions):
+            file[name].dims[axis].attach_scale(file[dimension])
     file["split"] = split.astype("S5")
     file["split"].dims[0].attach_scale(file["model"])
     file["split"].attrs["long_name"] = "whether the model is for training or for testing"
