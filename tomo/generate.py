@@ -58,11 +58,17 @@ def generate(
     velocity_models: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Cut the models from this .npy, .mat or .h5 file, or from the public models (Marmousi2, "
+            help="Cut the models from this file (.npy, .mat, .nc, .h5, .sgy), or from the public models (Marmousi2, "
             "SEG/EAGE) in this folder; may be given again."
         ),
     ] = None,
-    spacing: Annotated[float | None, typer.Option(help="Grid spacing of --velocity-models in metres.")] = None,
+    spacing: Annotated[
+        str | None, typer.Option(help="Grid spacing of --velocity-models in metres, or two: along depth,x.")
+    ] = None,
+    axes: Annotated[
+        str | None,
+        typer.Option(help="Axes of --velocity-models that do not name theirs: depth,x (the default) or x,depth."),
+    ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler, tcp://host:port, whose workers are to do it.")
     ] = None,
@@ -75,7 +81,7 @@ def generate(
         velocity_limits, free_surface or None,
     )  # fmt: skip
     line = chosen_acquisition(preset, acquisition, changes)
-    specification = _specification(line, models, train_models, seed, dtype, velocity_models or [], spacing)
+    specification = _specification(line, models, train_models, seed, dtype, velocity_models or [], spacing, axes)
     for doubt in line.doubts():
         remark(f"warning: {doubt}")
     total = specification.models * specification.acquisition.sources
@@ -98,21 +104,37 @@ def _specification(
     seed: int,
     dtype: str,
     velocity_models: list[Path],
-    spacing: float | None,
+    spacing: str | None,
+    axes: str | None,
 ) -> SurveySpecification:
     preset = preset_for(acquisition)
     models = preset.models if models is None else models
     if train_models is None:
         train_models = 0 if velocity_models else round(models * preset.train_models / preset.models)
+    if axes is not None and not velocity_models:
+        raise SettingError("--axes belongs to --velocity-models")
     if spacing is not None and not velocity_models:
         raise SettingError("--spacing belongs to --velocity-models; the survey's own is --grid-spacing")
     files: tuple[VelocityFile, ...] = ()
     if velocity_models:
         from data_gen.velocity.files import register_all
 
-        files = register_all(velocity_models, spacing)
+        files = register_all(velocity_models, _spacing(spacing), axes, remark)
     else:
         from data_gen.geology import check_stations
 
         check_stations(acquisition)
     return SurveySpecification(acquisition, models, train_models, seed, dtype, files)
+
+
+def _spacing(text: str | None) -> float | tuple[float, float] | None:
+    """One distance [m], or two."""
+    if text is None:
+        return None
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2):
+        raise SettingError(f"--spacing is a distance in metres, or two for depth,x, not {text!r}")
+    return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])

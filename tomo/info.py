@@ -10,7 +10,7 @@ import typer
 
 from data_gen.acquisition import Acquisition
 from data_gen.survey.reader import Survey
-from data_gen.survey.specification import SurveySpecification, read_record, read_specification, shard_path
+from data_gen.survey.specification import SurveySpecification, VelocityFile, read_record, read_specification, shard_path
 from tomo.console import print_table, progress, table
 
 
@@ -56,7 +56,7 @@ def _rows(specification: SurveySpecification, simulation: dict) -> list[tuple[st
     boundary = dict(simulation["boundary"])
     kind = boundary.pop("kind")
     files = ", ".join(
-        f"{Path(file.path).name} at {file.spacing:g} m, SHA-256 {file.sha256}" for file in specification.velocity_files
+        f"{Path(file.path).name} at {_spacing(file)} m, SHA-256 {file.sha256}" for file in specification.velocity_files
     )
     return [
         ("models", f"{specification.models}, {specification.train_models} of them for training"),
@@ -80,6 +80,11 @@ def _rows(specification: SurveySpecification, simulation: dict) -> list[tuple[st
         ("wavelet", _phrase(simulation["wavelet"])),
         ("interpolation", _phrase(simulation["interpolation"])),
     ]  # fmt: skip
+
+
+def _spacing(file: VelocityFile) -> str:
+    down, across = file.steps
+    return f"{down:g}" if down == across else f"{down:g} x {across:g}"
 
 
 def _live(acquisition: Acquisition) -> str:

@@ -36,6 +36,8 @@ ATTRIBUTES = {
 def write_virtual(folder: Path, specification: SurveySpecification) -> None:
     """Write `survey.h5` over a survey's shards; raises MachineError where it cannot be written."""
     with whole_file(folder / "survey.h5") as temporary, h5py.File(temporary, "w", libver="v110") as file:
+        file.attrs["free_surface"] = int(specification.acquisition.free_surface)
+        file.attrs["peak_frequency"] = specification.acquisition.peak_frequency
         file.attrs["needs"] = "the folder `shards` beside this file: it holds no gathers itself"
         _write_coordinates(file, specification)
         for name in _names(folder):
