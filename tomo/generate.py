@@ -10,7 +10,7 @@ import typer
 from data_gen.acquisition import Acquisition
 from data_gen.errors import SettingError
 from data_gen.survey.reader import Survey
-from data_gen.survey.specification import SurveySpecification, VelocityFile
+from data_gen.survey.specification import SurveySpecification, VelocityFile, grows_into, read_specification
 from tomo.console import progress, remark
 from tomo.geometry import (
     AcquisitionFile,
@@ -81,7 +81,12 @@ def generate(
         velocity_limits, free_surface or None,
     )  # fmt: skip
     line = chosen_acquisition(preset, acquisition, changes)
+    begun = read_specification(output) if (output / "survey.json").exists() else None
+    if begun is not None and train_models is None and models is not None and not velocity_models:
+        train_models = round(models * begun.train_models / begun.models)
     specification = _specification(line, models, train_models, seed, dtype, velocity_models or [], spacing, axes)
+    if begun is not None and grows_into(begun, specification):
+        remark(f"{output}: {specification.models - begun.models} models are added to the {begun.models} that are there")
     for doubt in line.doubts():
         remark(f"warning: {doubt}")
     total = specification.models * specification.acquisition.sources

@@ -26,7 +26,7 @@ def info(
     whole = [shard for shard in range(specification.shards) if is_whole(shard_path(survey, shard))]
     shown = table(*2 * ("",), title=str(survey), lines=False)
     shown.show_header = False
-    for name, value in _rows(specification, record["simulation"]):
+    for name, value in _rows(specification, record):
         shown.add_row(name, value)
     shown.add_row("versions", ", ".join(f"{name} {version}" for name, version in record["versions"].items()))
     shown.add_row("shards", f"{len(whole)} of {specification.shards}{_size(survey, whole)}")
@@ -45,7 +45,10 @@ def info(
         print(f"every byte of {specification.shards} shards is as it was written")
 
 
-def _rows(specification: SurveySpecification, simulation: dict) -> list[tuple[str, str]]:
+def _rows(specification: SurveySpecification, record: dict) -> list[tuple[str, str]]:
+    simulation = record["simulation"]
+    before = [str(entry["models"]) for entry in record.get("grown_from", [])]
+    grown = f"; grown from {', '.join(before)}" if before else ""
     acquisition = specification.acquisition
     lowest, highest = acquisition.velocity_limits
     limit = simulation["stability_limit"]
@@ -59,7 +62,7 @@ def _rows(specification: SurveySpecification, simulation: dict) -> list[tuple[st
         f"{Path(file.path).name} at {_spacing(file)} m, SHA-256 {file.sha256}" for file in specification.velocity_files
     )
     return [
-        ("models", f"{specification.models}, {specification.train_models} of them for training"),
+        ("models", f"{specification.models}, {specification.train_models} of them for training{grown}"),
         ("geology", files or f"random, seed {specification.seed}"),
         ("grid", f"{acquisition.grid.depth_cells} x {acquisition.grid.x_cells} at {acquisition.grid.spacing:g} m"),
         ("velocities", f"{lowest:g} to {highest:g} m/s"),

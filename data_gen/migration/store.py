@@ -28,7 +28,7 @@ from data_gen.migration.panels import PanelDefinition, PanelMaker
 from data_gen.migration.reference import simulate_profiles
 from data_gen.production.pool import run_pool
 from data_gen.production.worker import Tell
-from data_gen.survey.checked import checked_file, is_whole, verify
+from data_gen.survey.checked import checked_file, is_whole, is_whole_of, verify
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import MODELS_PER_SHARD, read_record
 
@@ -78,7 +78,11 @@ class PanelStore:
         """
         shards = set(range(self.survey.specification.shards) if only is None else np.unique(only // MODELS_PER_SHARD))
         wanted = [number for number, part in enumerate(self.parts) if part.shard in shards]
-        missing = [number for number in wanted if not is_whole(self.path(self.parts[number]))]
+        missing = [
+            number
+            for number in wanted
+            if not is_whole_of(self.path(self.parts[number]), "panels", len(self.models(number)))
+        ]
         progress(sum(len(self.models(number)) for number in set(wanted) - set(missing)))
         if not missing:
             return

@@ -103,6 +103,15 @@ class SurveySpecification:
         return cls(**{**values, "acquisition": Acquisition.from_json(values["acquisition"]), "velocity_files": files})
 
 
+def grows_into(old: SurveySpecification, new: SurveySpecification) -> bool:
+    """Whether a survey has all of another one's models, the same by index, and more.
+
+    Windows of velocity files are spread over the number of models: such a survey does not grow.
+    """
+    same = dataclasses.replace(old, models=new.models, train_models=new.train_models) == new
+    return same and not new.velocity_files and old.models < new.models and old.train_models <= new.train_models
+
+
 def shard_path(folder: Path, shard: int) -> Path:
     """Where a survey keeps a shard."""
     return folder / "shards" / f"{shard:05d}.h5"
