@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.palette import KILOMETRE, amplitude_clip, draw_gather, draw_velocity
+from figures.palette import amplitude_clip, draw_gather, draw_velocity
 
 COLUMNS = 6
 
@@ -62,7 +62,7 @@ def gallery_page(
         below = panels[row * per_row + 1, column]
         below.set_visible(True)
         gather = shots.gathers[number]
-        draw_gather(below, gather, shots.receiver_x / KILOMETRE, shots.time, amplitude_clip(gather))
+        draw_gather(below, gather, shots.receiver_x, shots.time, amplitude_clip(gather))
         below.set_ylabel("time (s)" if column == 0 else "", fontsize=9)
         below.set_xlabel("receiver (km)", fontsize=9)
         below.tick_params(labelsize=8, labelleft=column == 0)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.palette import amplitude_clip, draw_gather
+from figures.palette import KILOMETRE, amplitude_clip, draw_gather
 
 SHARE = 0.9
 COMPARED_SHARE = 0.8
@@ -17,7 +17,7 @@ def shot_gathers(gathers: np.ndarray, source_x: np.ndarray, receiver_x: np.ndarr
     """Draw shots of one survey side by side on one symmetric grey scale.
 
     Args:
-        gathers: (shot, receiver, time), any unit of pressure.
+        gathers: (shot, receiver, time), any unit of pressure; NaN where nobody recorded.
         source_x: position [m] of each shot's source, (shot,).
         receiver_x: (receiver,) [m].
         time: (time,) [s].
@@ -27,9 +27,9 @@ def shot_gathers(gathers: np.ndarray, source_x: np.ndarray, receiver_x: np.ndarr
     clip = amplitude_clip(gathers, SHARE)
     for axes, gather, x in zip(panels, gathers, source_x, strict=True):
         draw_gather(axes, gather, receiver_x, time, clip)
-        axes.set_title(f"source at {x:,.0f} m", fontsize=10)
-        axes.set_xlabel("receiver position (m)")
-        axes.plot(x, time[0], marker="v", color="#D55E00", clip_on=False, markersize=8)
+        axes.set_title(f"source at {x / KILOMETRE:.2f} km", fontsize=10)
+        axes.set_xlabel("receiver (km)")
+        axes.plot(x / KILOMETRE, time[0], marker="v", color="#D55E00", clip_on=False, markersize=8)
     panels[0].set_ylabel("time (s)")
     figure.supxlabel(_clip_note(SHARE), fontsize=8)
     return figure
@@ -50,7 +50,7 @@ def gather_comparison(
     All three of a row share one grey scale, set by the given gather.
 
     Args:
-        given, simulated: one shot of each case, (case, receiver, time).
+        given, simulated: one shot of each case, (case, receiver, time); NaN where nobody recorded.
         receiver_x: (receiver,) [m].
         time: (time,) [s].
         cases: name of each row, as "best", "median", "worst".
@@ -70,7 +70,7 @@ def gather_comparison(
             axes.set_title("\n".join(heading), fontsize=10)
         panels[row, 0].set_ylabel(f"{case}\ntime (s)")
     for axes in panels[-1]:
-        axes.set_xlabel("receiver position (m)")
+        axes.set_xlabel("receiver (km)")
     figure.supxlabel(_clip_note(COMPARED_SHARE), fontsize=8)
     if title:
         figure.suptitle(title, fontsize=11)

@@ -73,25 +73,31 @@ def _draw_image(axes: Axes, image: np.ndarray, spacing: float, limits: tuple[flo
 
 
 def draw_gather(axes: Axes, gather: np.ndarray, receiver_x: np.ndarray, time: np.ndarray, clip: float) -> None:
-    """Draw one gather, (receiver, time): `receiver_x` across, `time` [s] down, grey from -clip to clip."""
-    half_receiver = 0.5 * (receiver_x[-1] - receiver_x[0]) / max(len(receiver_x) - 1, 1)
-    half_sample = 0.5 * (time[-1] - time[0]) / max(len(time) - 1, 1)
-    axes.imshow(
-        np.asarray(gather).T,
-        extent=(
-            receiver_x[0] - half_receiver,
-            receiver_x[-1] + half_receiver,
-            time[-1] + half_sample,
-            time[0] - half_sample,
-        ),
-        aspect="auto",
-        cmap=AMPLITUDE_MAP,
-        vmin=-clip,
-        vmax=clip,
-        interpolation="nearest",
-    )
+    """Draw one gather, (receiver, time): receivers [m] across, in km, time [s] down, grey from -clip to clip.
+
+    Receivers may stand anywhere and in any order; traces of NaN, which nobody recorded, are left white.
+    """
+    order = np.argsort(receiver_x, kind="stable")
+    x, traces = np.asarray(receiver_x, np.float64)[order] / KILOMETRE, np.asarray(gather)[order].T
+    across, down = _edges(x), _edges(time)
+    grey: dict[str, Any] = {"cmap": AMPLITUDE_MAP, "vmin": -clip, "vmax": clip}
+    if np.allclose(np.diff(x), np.diff(x)[:1], rtol=1e-3):
+        extent = (across[0], across[-1], down[-1], down[0])
+        axes.imshow(traces, extent=extent, aspect="auto", interpolation="nearest", **grey)
+    else:
+        axes.pcolormesh(across, down, traces, rasterized=True, **grey)
+        axes.set_ylim(down[-1], down[0])
+
+
+def _edges(places: np.ndarray) -> np.ndarray:
+    """The edges of cells around ascending places, halfway between neighbours."""
+    if len(places) == 1:
+        return np.array([places[0] - 0.5, places[0] + 0.5])
+    half = np.diff(places) / 2
+    return np.concatenate([[places[0] - half[0]], places[:-1] + half, [places[-1] + half[-1]]])
 
 
 def amplitude_clip(gathers: np.ndarray, share: float = 0.9) -> float:
-    """The amplitude that this share of the samples stays within; 1 if all are silent."""
-    return float(np.quantile(np.abs(gathers), share)) or float(np.abs(gathers).max()) or 1.0
+    """The amplitude that this share of the samples stays within; 1 if all are silent. NaN counts for nothing."""
+    amplitudes = np.abs(gathers)[np.isfinite(gathers)]
+    return float(np.quantile(amplitudes, share) or amplitudes.max() or 1.0) if amplitudes.size else 1.0

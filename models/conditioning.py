@@ -21,6 +21,19 @@ class Conditioning:
     input_deviation: np.ndarray
     mean_velocity: np.ndarray
 
+    @classmethod
+    def of(cls, network: keras.Model, mean_velocity: np.ndarray) -> Conditioning:
+        """The statistics that a network was built around; `mean_velocity` (depth, x) [m/s] is that of its training
+        set, for networks that hold none apart from their weights."""
+        layer = network.get_layer("normalization")
+        inputs = tuple(network.input_shape[1:])
+        shape = tuple(points if axis in layer.axis else 1 for axis, points in enumerate(inputs, 1))
+        mean, variance = (np.reshape(np.asarray(each), shape) for each in (layer.adapt_mean, layer.adapt_variance))
+        last = network.get_layer("velocity") if "velocity" in {each.name for each in network.layers} else None
+        if isinstance(last, keras.layers.Rescaling):
+            mean_velocity = np.broadcast_to(np.asarray(last.offset, np.float32), mean_velocity.shape)
+        return cls(inputs, mean, np.sqrt(variance), mean_velocity)
+
     def normalization(self) -> keras.layers.Layer:
         """The layer that subtracts the mean from inputs (batch, *input_shape) and divides by the deviation."""
         axes = tuple(axis for axis, points in enumerate(self.input_mean.shape, 1) if points > 1)

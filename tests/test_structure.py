@@ -23,6 +23,7 @@ READ_BY_TRAINING = {
     "data_gen.acquisition",
     "data_gen.errors",
     "data_gen.files",
+    "data_gen.formats",
     "data_gen.grid",
     "data_gen.machine",
     "data_gen.migration",

@@ -10,9 +10,11 @@ import typer
 
 from data_gen.errors import TomoError
 from tomo import __version__
+from tomo.acquisition import acquisition
 from tomo.benchmark import benchmark
 from tomo.console import verbosity
 from tomo.evaluate import evaluate
+from tomo.export import export
 from tomo.gallery import gallery
 from tomo.generate import generate
 from tomo.info import info
@@ -26,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (generate, info, gallery, train, evaluate, predict, publish):
+for command in (generate, acquisition, info, gallery, train, evaluate, predict, export, publish):
     app.command()(command)
 
 app.add_typer(benchmark, name="benchmark")

@@ -92,6 +92,12 @@ def evaluate(
         surveys = [own, *(each for each in surveys if each.identity() != own.identity())]
     for run in opened:
         run.check_geometry(surveys[-1])
+    for run in opened:
+        if run.start is not None and not run.start.known:
+            remark(
+                f"warning: {run.name} began with {run.start.name}, whose training models are not known: some may be "
+                "among those that are scored"
+            )
     new = [(each, untouched(each, opened)) for each in surveys]
     for each, indices in new:
         if len(indices) < len(each.test):

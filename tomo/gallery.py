@@ -49,13 +49,15 @@ def gallery(
 def _models_of(survey: Survey, count: int, gathers: bool) -> tuple[np.ndarray, Shots | None, list[str]]:
     """Models spread evenly over the survey, the first and the last among them."""
     from figures.gallery import Shots
+    from tomo.pictures import recorded
 
     indices = np.unique(np.linspace(0, len(survey) - 1, count).round().astype(int))
     acquisition = survey.acquisition
     titles = [f"{'train' if index in survey.train else 'test'} {index}" for index in indices]
     shots = None
     if gathers:
-        middle = np.stack([survey.gathers([index])[0, acquisition.sources // 2] for index in indices])
+        shot = acquisition.sources // 2
+        middle = np.stack([recorded(survey.gathers([index])[0, shot], acquisition.live[shot]) for index in indices])
         shots = Shots(middle, acquisition.receiver_x, acquisition.time)
     return survey.velocity(indices), shots, titles
 

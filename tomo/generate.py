@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from data_gen.acquisition import Acquisition
 from data_gen.errors import SettingError
 from data_gen.survey.reader import Survey
-from data_gen.survey.specification import SurveySpecification, VelocityFile
+from data_gen.survey.specification import SurveySpecification, VelocityFile, grows_into, read_specification
 from tomo.console import progress, remark
-from tomo.presets import PRESETS, Preset, preset_named
+from tomo.geometry import (
+    AcquisitionFile,
+    Changes,
+    FreeSurface,
+    GridPoints,
+    GridSpacing,
+    PeakFrequency,
+    PresetName,
+    ReceiverDepth,
+    Receivers,
+    SampleInterval,
+    Samples,
+    SourceDepth,
+    Sources,
+    VelocityLimits,
+    chosen_acquisition,
+)
+from tomo.presets import preset_for
 
 
 def generate(
     output: Annotated[Path, typer.Option(help="Folder of the survey; an interrupted one is continued.")],
-    preset: Annotated[str, typer.Option(help=f"One of {', '.join(PRESETS)}.")] = "demo",
+    preset: PresetName = None,
+    acquisition: AcquisitionFile = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one per core.")] = None,
     models: Annotated[int | None, typer.Option(help="Number of models; default: the preset's.")] = None,
     train_models: Annotated[
@@ -25,16 +43,32 @@ def generate(
         typer.Option(help="How many of them are for training; default: the preset's share, none of your own models."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the geology.")] = 0,
-    free_surface: Annotated[bool, typer.Option("--free-surface", help="Reflect at the top.")] = False,
+    grid: GridPoints = None,
+    grid_spacing: GridSpacing = None,
+    sources: Sources = None,
+    receivers: Receivers = None,
+    samples: Samples = None,
+    sample_interval: SampleInterval = None,
+    peak_frequency: PeakFrequency = None,
+    source_depth: SourceDepth = None,
+    receiver_depth: ReceiverDepth = None,
+    velocity_limits: VelocityLimits = None,
+    free_surface: FreeSurface = False,
     dtype: Annotated[str, typer.Option(help="Type of the gathers on disk: float32 or float16.")] = "float32",
     velocity_models: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Cut the models from this .npy, .mat or .h5 file, or from the public models (Marmousi2, "
+            help="Cut the models from this file (.npy, .mat, .nc, .h5, .sgy), or from the public models (Marmousi2, "
             "SEG/EAGE) in this folder; may be given again."
         ),
     ] = None,
-    spacing: Annotated[float | None, typer.Option(help="Grid spacing of --velocity-models in metres.")] = None,
+    spacing: Annotated[
+        str | None, typer.Option(help="Grid spacing of --velocity-models in metres, or two: along depth,x.")
+    ] = None,
+    axes: Annotated[
+        str | None,
+        typer.Option(help="Axes of --velocity-models that do not name theirs: depth,x (the default) or x,depth."),
+    ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler, tcp://host:port, whose workers are to do it.")
     ] = None,
@@ -42,9 +76,19 @@ def generate(
     """Generate a survey: velocity models, and the shot gathers that the wave equation gives for them."""
     from data_gen.production.generate import generate_survey
 
-    specification = _specification(
-        preset_named(preset), models, train_models, seed, free_surface, dtype, velocity_models or [], spacing
-    )
+    changes = Changes(
+        grid, grid_spacing, sources, receivers, samples, sample_interval, peak_frequency, source_depth, receiver_depth,
+        velocity_limits, free_surface or None,
+    )  # fmt: skip
+    line = chosen_acquisition(preset, acquisition, changes)
+    begun = read_specification(output) if (output / "survey.json").exists() else None
+    if begun is not None and train_models is None and models is not None and not velocity_models:
+        train_models = round(models * begun.train_models / begun.models)
+    specification = _specification(line, models, train_models, seed, dtype, velocity_models or [], spacing, axes)
+    if begun is not None and grows_into(begun, specification):
+        remark(f"{output}: {specification.models - begun.models} models are added to the {begun.models} that are there")
+    for doubt in line.doubts():
+        remark(f"warning: {doubt}")
     total = specification.models * specification.acquisition.sources
     try:
         with progress("generating", total, "shots") as advance:
@@ -59,24 +103,43 @@ def generate(
 
 
 def _specification(
-    preset: Preset,
+    acquisition: Acquisition,
     models: int | None,
     train_models: int | None,
     seed: int,
-    free_surface: bool,
     dtype: str,
     velocity_models: list[Path],
-    spacing: float | None,
+    spacing: str | None,
+    axes: str | None,
 ) -> SurveySpecification:
+    preset = preset_for(acquisition)
     models = preset.models if models is None else models
     if train_models is None:
         train_models = 0 if velocity_models else round(models * preset.train_models / preset.models)
+    if axes is not None and not velocity_models:
+        raise SettingError("--axes belongs to --velocity-models")
     if spacing is not None and not velocity_models:
-        raise SettingError("--spacing belongs to --velocity-models; the survey's own spacing is the preset's")
+        raise SettingError("--spacing belongs to --velocity-models; the survey's own is --grid-spacing")
     files: tuple[VelocityFile, ...] = ()
     if velocity_models:
         from data_gen.velocity.files import register_all
 
-        files = register_all(velocity_models, spacing)
-    acquisition = replace(preset.acquisition, free_surface=free_surface)
+        files = register_all(velocity_models, _spacing(spacing), axes, remark)
+    else:
+        from data_gen.geology import check_stations
+
+        check_stations(acquisition)
     return SurveySpecification(acquisition, models, train_models, seed, dtype, files)
+
+
+def _spacing(text: str | None) -> float | tuple[float, float] | None:
+    """One distance [m], or two."""
+    if text is None:
+        return None
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2):
+        raise SettingError(f"--spacing is a distance in metres, or two for depth,x, not {text!r}")
+    return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
+from data_gen.acquisition import Acquisition
 from data_gen.survey.reader import Survey
-from data_gen.survey.specification import SurveySpecification, read_record, read_specification, shard_path
+from data_gen.survey.specification import SurveySpecification, VelocityFile, read_record, read_specification, shard_path
 from tomo.console import print_table, progress, table
 
 
@@ -24,7 +26,7 @@ def info(
     whole = [shard for shard in range(specification.shards) if is_whole(shard_path(survey, shard))]
     shown = table(*2 * ("",), title=str(survey), lines=False)
     shown.show_header = False
-    for name, value in _rows(specification, record["simulation"]):
+    for name, value in _rows(specification, record):
         shown.add_row(name, value)
     shown.add_row("versions", ", ".join(f"{name} {version}" for name, version in record["versions"].items()))
     shown.add_row("shards", f"{len(whole)} of {specification.shards}{_size(survey, whole)}")
@@ -43,7 +45,10 @@ def info(
         print(f"every byte of {specification.shards} shards is as it was written")
 
 
-def _rows(specification: SurveySpecification, simulation: dict) -> list[tuple[str, str]]:
+def _rows(specification: SurveySpecification, record: dict) -> list[tuple[str, str]]:
+    simulation = record["simulation"]
+    before = [str(entry["models"]) for entry in record.get("grown_from", [])]
+    grown = f"; grown from {', '.join(before)}" if before else ""
     acquisition = specification.acquisition
     lowest, highest = acquisition.velocity_limits
     limit = simulation["stability_limit"]
@@ -54,16 +59,17 @@ def _rows(specification: SurveySpecification, simulation: dict) -> list[tuple[st
     boundary = dict(simulation["boundary"])
     kind = boundary.pop("kind")
     files = ", ".join(
-        f"{Path(file.path).name} at {file.spacing:g} m, SHA-256 {file.sha256}" for file in specification.velocity_files
+        f"{Path(file.path).name} at {_spacing(file)} m, SHA-256 {file.sha256}" for file in specification.velocity_files
     )
     return [
-        ("models", f"{specification.models}, {specification.train_models} of them for training"),
+        ("models", f"{specification.models}, {specification.train_models} of them for training{grown}"),
         ("geology", files or f"random, seed {specification.seed}"),
         ("grid", f"{acquisition.grid.depth_cells} x {acquisition.grid.x_cells} at {acquisition.grid.spacing:g} m"),
         ("velocities", f"{lowest:g} to {highest:g} m/s"),
         ("gathers", f"{acquisition.sources} sources x {acquisition.receivers} receivers x "
          f"{acquisition.samples} samples of {acquisition.sample_interval * 1e3:g} ms, {specification.dtype}"),
-        ("depths", f"sources {acquisition.source_depth:g} m, receivers {acquisition.receiver_depth:g} m"),
+        ("line", f"{acquisition}".rsplit(", ", 1)[0] + _live(acquisition)),
+        ("depths", f"sources {_span(acquisition.source_z)} m, receivers {_span(acquisition.receiver_z)} m"),
         ("equation", simulation["equation"]),
         ("scheme", f"order {simulation['time_order']} in time, {simulation['space_order']} in space, "
          f"{simulation['precision']}"),
@@ -77,6 +83,21 @@ def _rows(specification: SurveySpecification, simulation: dict) -> list[tuple[st
         ("wavelet", _phrase(simulation["wavelet"])),
         ("interpolation", _phrase(simulation["interpolation"])),
     ]  # fmt: skip
+
+
+def _spacing(file: VelocityFile) -> str:
+    down, across = file.steps
+    return f"{down:g}" if down == across else f"{down:g} x {across:g}"
+
+
+def _live(acquisition: Acquisition) -> str:
+    live = acquisition.live
+    return "" if live.all() else f", {live.sum()} of {live.size} traces live"
+
+
+def _span(depths: np.ndarray) -> str:
+    lowest, highest = depths.min(), depths.max()
+    return f"{lowest:g}" if lowest == highest else f"{lowest:g} to {highest:g}"
 
 
 def _phrase(values: dict) -> str:

@@ -42,6 +42,11 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, dpi=DPI)
 
 
+def recorded(gathers: np.ndarray, live: np.ndarray) -> np.ndarray:
+    """Gathers (..., receiver, time) with NaN where a trace is not `live` (..., receiver)."""
+    return gathers if live.all() else np.where(live[..., None], gathers, np.nan)
+
+
 def draw_predictions(evaluation: Evaluation, runs: Sequence[Run], count: int, folder: Path) -> None:
     """Draw `predictions.png`, `errors.png` and `logs.png` of `count` models.
 
@@ -102,7 +107,7 @@ def draw_gathers(evaluation: Evaluation, path: Path) -> None:
     """Draw the first, middle and last shot of the evaluation's first model."""
     acquisition = evaluation.survey.acquisition
     shots = np.unique(np.linspace(0, acquisition.sources - 1, 3).astype(int))
-    gathers = evaluation.survey.gathers(evaluation.indices[:1])[0]
+    gathers = recorded(evaluation.survey.gathers(evaluation.indices[:1])[0], acquisition.live)
     save(shot_gathers(gathers[shots], acquisition.source_x[shots], acquisition.receiver_x, acquisition.time), path)
 
 
@@ -110,8 +115,10 @@ def draw_explained(explained: Explained, acquisition: Acquisition, title: str, p
     """Draw given gather, simulated gather and difference of the models with the best, median and worst misfit."""
     cases = explained.cases()
     chosen = list(cases.values())
+    live = acquisition.live[acquisition.sources // 2]
+    given, simulated = (recorded(gathers[chosen], live) for gathers in (explained.given, explained.simulated))
     figure = gather_comparison(
-        explained.given[chosen], explained.simulated[chosen], acquisition.receiver_x, acquisition.time,
+        given, simulated, acquisition.receiver_x, acquisition.time,
         cases=list(cases), misfits=list(explained.misfit[chosen]), title=title,
     )  # fmt: skip
     save(figure, path)

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from training.prediction import GatherFile
     from training.predictor import Predictor
 
-FORMATS = (".h5", ".hdf5", ".nc")
-
 DRAWN = 4
 """Models in the picture."""
 
@@ -31,13 +29,13 @@ def predict(
     gathers: Annotated[
         Path,
         typer.Argument(
-            help="HDF5 or netCDF file with pressure `gathers` (model, source, receiver, time), or one survey "
-            "(source, receiver, time); or such an array as .npy. Real numbers of any type."
+            help="SEG-Y file; or HDF5, netCDF or zarr with pressure `gathers` (model, source, receiver, time), or one "
+            "survey (source, receiver, time); or such an array as .npy. Real numbers of any type."
         ),
     ],
-    output: Annotated[Path, typer.Option(help="HDF5 file to write: `velocity` (model, depth, x) in m/s.")] = Path(
-        "prediction.h5"
-    ),
+    output: Annotated[
+        Path, typer.Option(help="File to write, `velocity` (model, depth, x) in m/s: .h5 or .nc, or .sgy.")
+    ] = Path("prediction.h5"),
     physics: Annotated[
         int,
         typer.Option(
@@ -53,43 +51,62 @@ def predict(
             help="For networks that read gathers: these are of another unit, bring their RMS to the training's.",
         ),
     ] = False,
+    origin: Annotated[
+        float, typer.Option(help="For networks that read panels: where the network's grid begins in the file's x [m].")
+    ] = 0.0,
 ) -> None:
-    """Predict velocity models from gathers recorded with the geometry that the run was trained for."""
+    """Predict velocity models from gathers.
+
+    Networks that read panels take those of any line over their grid, in any unit; others those of the geometry that
+    they were trained for.
+    """
     load_tensorflow()
+    import numpy as np
+
+    from data_gen.formats.export import check_format, write_prediction
     from figures.velocity import velocity_panels
     from tomo.pictures import draw_explained, save
-    from training.prediction import (
-        in_the_network_s_unit,
-        measure_rms,
-        open_gathers,
-        predict_gathers,
-        write_prediction,
-    )
+    from training.inspection import inspect
+    from training.prediction import in_the_network_s_unit, open_gathers, open_line, predict_gathers
     from training.predictor import load
 
-    if output.suffix.lower() not in FORMATS:
-        raise SettingError(f"{output} is no name of an HDF5 file: choose one that ends in {', '.join(FORMATS)}")
+    check_format(output)
     picture, gather_picture = output.with_suffix(".png"), output.with_suffix(".gathers.png")
     for path in (output, picture, *([gather_picture] if physics else [])):
         if path.exists():
             raise DataError(f"{path} already exists: choose another name for --output")
     predictor = load(run)
     name = run.resolve().stem
-    with open_gathers(gathers, predictor.acquisition) as given:
-        if predictor.card.panels is not None:
-            measure_rms(given)
-            remark("the network reads migrated panels: the unit of the gathers does not matter")
+    of_any_line = predictor.card.panels is not None
+    if origin and not of_any_line:
+        raise SettingError("--origin is for networks that read panels: this one knows one line alone")
+    opened = (
+        open_line(gathers, predictor.acquisition, origin)
+        if of_any_line
+        else open_gathers(gathers, predictor.acquisition)
+    )
+    with opened as given:
+        if given.adapted is not None:
+            found_in_file = inspect(given)
+            for text in (
+                f"{given.acquisition}",
+                *given.adapted.remarks,
+                found_in_file.phrase(),
+                f"amplitudes, of RMS {found_in_file.rms:.3g}, are divided out: their unit does not matter",
+            ):
+                remark(f"{gathers.name}: {text}")
         else:
             given = in_the_network_s_unit(given, predictor.network, rescale)
             if rescale:
                 print(f"Gathers are multiplied by {given.factor:.4g}")
         velocity = predict_gathers(predictor, given)
-        drawn = {} if given.velocity is None else {"reference": given.velocity[:DRAWN]}
+        drawn = {} if given.velocity is None else {"reference": np.asarray(given.velocity[:DRAWN])}
         found: dict[str, np.ndarray] = {}
         if physics:
             found, explained = _physics(velocity[:physics], given, predictor)
-            draw_explained(explained, predictor.acquisition, name, gather_picture)
-    write_prediction(output, velocity, predictor.acquisition, found)
+            draw_explained(explained, given.acquisition, name, gather_picture)
+    title = f"velocity models that {name} predicts from {gathers.name}"
+    write_prediction(output, velocity, predictor.acquisition, found, title)
     drawn["prediction"] = velocity[:DRAWN]
     shown = velocity_panels(
         drawn,
@@ -111,7 +128,7 @@ def _physics(
     from data_gen.simulator.acoustic import Simulator
     from training.evaluation.misfit import explain
 
-    simulator = Simulator(predictor.acquisition)
+    simulator = Simulator(gathers.acquisition)
 
     def given() -> Iterator[np.ndarray]:
         return (gathers[i : i + 1][0] for i in range(len(velocity)))

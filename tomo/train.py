@@ -25,13 +25,19 @@ def train(
     output: Annotated[Path, typer.Option(help="Folder of the run; the same command continues an unfinished one.")],
     optimizer: Annotated[str, typer.Option(help="adam, adamw, sqgn, or sqgn-reference (as published).")] = "adamw",
     network: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="unet or unet-large, which read migrated panels; cnn, the paper's in the size for these gathers, or "
-            "cnn-demo, cnn-laptop, cnn-paper."
+            help="unet (default) or unet-large, which read migrated panels; cnn, the paper's in the size for these "
+            "gathers, or cnn-demo, cnn-laptop, cnn-paper."
         ),
-    ] = "unet",
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training models.")] = None,
+    ] = None,
+    begin: Annotated[
+        str | None,
+        typer.Option("--from", help="Begin with the weights of this run (folder, .keras file, or `pretrained`)."),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the training models; a finished run goes on if they are more.")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Models per mini-batch.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Else the optimizer's own default.")] = None,
     schedule: Annotated[str | None, typer.Option(help="Of the learning rate: constant, or cosine (down to 0).")] = None,
@@ -71,14 +77,19 @@ def train(
     from data_gen.survey.reader import Survey
     from models.registry import NETWORKS, PANELS
     from tomo.presets import preset_for
+    from training.archive import read_card
     from training.fit import check_survey
     from training.fit import train as train_run
     from training.panels import samples_of
     from training.runs import begin_run, recorded_settings
     from training.settings import choose
+    from training.start import check_start, definition_of, source_of
 
     opened = Survey.open(survey)
     preset = preset_for(opened.acquisition)
+    source = None if begin is None else source_of(begin)
+    if network is None:
+        network = "unet" if source is None else read_card(source.file).settings.network
     network = preset.cnn if network == "cnn" else network
     choose("network", network, NETWORKS)
     reads_panels = NETWORKS[network].reads == PANELS
@@ -94,14 +105,18 @@ def train(
     if micro_batch is not None:
         settings = replace(settings, micro_batch=_models_per_pass(micro_batch))
     check_survey(settings, opened)
-    run = begin_run(output, settings, opened)
+    if not (reads_panels or settings.augment == "none" or opened.acquisition.symmetric):
+        remark("the line is not symmetric: its gathers are not mirrored in training")
+    if source is not None:
+        check_start(source.file, source.name, network, opened)
+    run = begin_run(output, settings, opened, source)
     if run.finished:
         print(f"{output} is already trained: nothing to do.")
         return
     try:
         if reads_panels:
             with progress("migrating", len(opened) + (views - 1) * len(opened.train), "panels") as advance:
-                samples = samples_of(network, opened, views=views, progress=advance)
+                samples = samples_of(network, opened, definition_of(run), views=views, progress=advance)
         else:
             samples = samples_of(network, opened)
         with bar(f"training {output.name}", settings.epochs, "epochs") as advance:

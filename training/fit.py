@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import keras
 
@@ -22,6 +23,7 @@ from training.runs import Run, split
 from training.samples import PanelSamples, Samples, mean_velocity
 from training.settings import PRECISIONS, Settings
 from training.sqgn import SecondOrderModel
+from training.start import begin, conditioning_of, definition_of
 
 
 def check_survey(settings: Settings, survey: Survey) -> None:
@@ -78,15 +80,16 @@ def train(
     with locked(run.folder, "tomo train"):
         sweep(run.folder)
         keras.utils.set_random_seed(settings.seed)
-        samples = samples or samples_of(settings.network, survey, views=settings.views)
+        samples = samples or samples_of(settings.network, survey, definition_of(run), views=settings.views)
         samples.verify()
         learn, validation = split(survey, settings.validation)
-        conditioning = samples.conditioning(learn)
-        model = make_model(settings, conditioning, len(learn))
+        conditioning = conditioning_of(run) or samples.conditioning(learn)
+        model = make_model(replace(settings, epochs=run.scheduled_epochs), conditioning, len(learn))
         augmentation = AUGMENTATIONS[settings.augment]
         partition = training_partition(samples, learn, settings.batch_size, settings.seed, augmentation)
         average = Average(settings.average)
         checkpoint = Checkpoint(run, len(partition), average)
+        begin(run, model, average, checkpoint)
         checkpoint.restore(model)
         if not checkpoint.over:
             model.fit(

@@ -66,11 +66,14 @@ def training_partition(
 ) -> Partition:
     """The given models as mini-batches of (inputs, velocity), augmented if asked.
 
-    Half of a mini-batch, at random, are in their first view, the others in any of the rest.
+    Half of a mini-batch, at random, are in their first view, the others in any of the rest. Gathers of a line that is
+    not symmetric are not mirrored: they would be those of another line.
     """
     read = reader(samples, indices)
     if augmentation:
         augmentation = replace(augmentation, of_gathers=isinstance(samples, GatherSamples))
+        if augmentation.of_gathers and not samples.survey.acquisition.symmetric:
+            augmentation = replace(augmentation, mirror=0.0)
     interval = samples.survey.acquisition.sample_interval
 
     def augmented(positions: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,136 +1,169 @@
-"""Prediction from somebody's own gathers: a file of them, checked against what a run was trained on, and the answer."""
+"""Prediction from somebody's own gathers: a file of them, seen to be what a network can read, and the answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import h5py
 import keras
 import numpy as np
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
-from data_gen.files import hdf5_in_memory, write_bytes
+from data_gen.formats.adapted import Adapted, adapt
+from data_gen.formats.shots import Geometry, Shots, open_shots
 from models.conditioning import training_rms
+from training.inspection import inspect
 from training.pipeline import PREDICTION_BATCH
 from training.predictor import Predictor
 
 AMPLITUDES = (0.5, 2.0)
 """Gathers whose RMS is this many times that of the training gathers or less, or more, are of another unit."""
 
+PLAUSIBLE = (1e-12, 1e12)
+"""Factors between units lie within these."""
+
+SHOWN = 3
+"""So many values of an axis are told."""
+
 
 @dataclass(frozen=True)
 class GatherFile:
     """Gathers in a file: `data` (model, source, receiver, time) as stored, `scale` (model,), a `factor` for all.
 
-    `velocity` (model, depth, x) [m/s] are the true models, where the file has them, as a survey's own does.
-    Iterating gives blocks of models, float32, in the unit that the network knows.
+    `velocity` (model, depth, x) [m/s] are the true models, where the file has them, as a survey's own does. Gathers of
+    another line are brought to the network's grid by `adapted`; `acquisition` is what they are then of. Iterating gives
+    blocks of models, float32, in the unit that the network knows.
     """
 
     path: Path
-    data: h5py.Dataset | np.ndarray
+    data: Any
     scale: np.ndarray
+    acquisition: Acquisition
     factor: float = 1.0
-    velocity: h5py.Dataset | None = None
+    velocity: Any = None
+    adapted: Adapted | None = None
 
     def __len__(self) -> int:
         return len(self.data)
 
-    def __getitem__(self, models: slice) -> np.ndarray:
+    def stored(self, models: slice) -> np.ndarray:
+        """Gathers as the file has them, its scale applied."""
         values = np.asarray(self.data[models], np.float32)
         return values * np.float32(self.factor) * self.scale[models, None, None, None].astype(np.float32)
 
+    def __getitem__(self, models: slice) -> np.ndarray:
+        values = self.stored(models)
+        return values if self.adapted is None else self.adapted.gathers(values)
+
+    def blocks(self) -> list[slice]:
+        """The models, some at a time."""
+        return [slice(start, start + PREDICTION_BATCH) for start in range(0, len(self), PREDICTION_BATCH)]
+
     def __iter__(self) -> Iterator[np.ndarray]:
-        return (self[start : start + PREDICTION_BATCH] for start in range(0, len(self), PREDICTION_BATCH))
+        return (self[block] for block in self.blocks())
 
 
 @contextmanager
 def open_gathers(path: Path, acquisition: Acquisition) -> Iterator[GatherFile]:
-    """Gathers of the acquisition's geometry from an HDF5 or NumPy file, open for as long as this lasts.
+    """Gathers of the acquisition's own geometry from a file (`data_gen.formats.shots`), open for as long as this lasts.
 
-    HDF5 (`.h5`, netCDF 4): a dataset `gathers`, (model, source, receiver, time) or one survey without the first axis;
-    if the file holds `source`, `receiver` [m] or `time` [s], they must be the acquisition's, and a `scale` (model,)
-    is applied, as in a survey's own `survey.h5`. NumPy (`.npy`): the array alone. Real numbers of any type.
-    Raises DataError where the file cannot be read or does not fit.
+    What the file says of places, depths, times and the top must be as in the acquisition. Raises DataError where the
+    file cannot be read or does not fit.
     """
-    if path.is_dir():
-        raise DataError(f"{path} is a folder, not a file of gathers: a survey's is its survey.h5")
-    if not path.exists():
-        raise DataError(f"{path} does not exist")
-    with ExitStack() as stack:
+    with open_shots(path) as shots:
+        _check_geometry(path, shots, acquisition)
+        yield _opened(path, shots, acquisition)
+
+
+@contextmanager
+def open_line(path: Path, acquisition: Acquisition, origin: float = 0.0) -> Iterator[GatherFile]:
+    """Gathers of any line over the acquisition's grid, for a network that reads panels; see `adapt`.
+
+    Raises DataError where the file cannot be read, or its line not be used.
+    """
+    with open_shots(path) as shots:
+        _check_array(path, shots, acquisition)
         try:
-            if path.suffix.lower() == ".npy":
-                contents: Mapping = {"gathers": np.load(path, mmap_mode="r", allow_pickle=False)}
-            else:
-                contents = stack.enter_context(h5py.File(path, "r"))
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{path} cannot be read as HDF5 or .npy: {error}") from None
-        if not isinstance(contents.get("gathers"), h5py.Dataset | np.ndarray):
-            raise DataError(f"{path} holds no dataset `gathers`, only: {', '.join(contents) or 'nothing'}")
-        data = contents["gathers"]
-        _check_geometry(path, data, contents, acquisition)
-        if data.ndim == 3:
-            data = np.asarray(data)[None]
-        scale = np.asarray(contents["scale"]) if "scale" in contents else np.ones(len(data))
-        if scale.shape != (len(data),):
-            raise DataError(f"{path} holds {len(data)} models and a `scale` of shape {scale.shape}, not one each")
-        velocity = contents.get("velocity")
-        if not isinstance(velocity, h5py.Dataset) or velocity.shape != (len(data), *acquisition.grid.shape):
-            velocity = None
-        yield GatherFile(path, data, scale, velocity=velocity)
+            adapted = adapt(shots.data.shape, shots.geometry, acquisition, origin)
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from None
+        yield replace(_opened(path, shots, adapted.acquisition), adapted=adapted)
 
 
-def _check_geometry(path: Path, data: h5py.Dataset | np.ndarray, contents: Mapping, acquisition: Acquisition) -> None:
+def _opened(path: Path, shots: Shots, acquisition: Acquisition) -> GatherFile:
+    data = shots.data if len(shots.data.shape) == 4 else np.asarray(shots.data)[None]
+    scale = np.ones(len(data)) if shots.scale is None else shots.scale
+    if scale.shape != (len(data),):
+        raise DataError(f"{path} holds {len(data)} models and a `scale` of shape {scale.shape}, not one each")
+    velocity = shots.velocity
+    if velocity is not None and velocity.shape != (len(data), *acquisition.grid.shape):
+        velocity = None
+    return GatherFile(path, data, scale, acquisition, velocity=velocity)
+
+
+def _check_array(path: Path, shots: Shots, acquisition: Acquisition) -> None:
+    data = shots.data
     if data.dtype.kind not in "fiu":
         raise DataError(f"{path} holds gathers of type {data.dtype}, not real numbers")
-    if data.ndim not in (3, 4) or data.shape[-3:] != acquisition.gather_shape or 0 in data.shape:
+    if data.ndim not in (3, 4) or 0 in data.shape:
         raise DataError(
             f"{path} holds gathers of shape {data.shape}; the run needs (model, source, receiver, time) = "
             f"(any, {', '.join(map(str, acquisition.gather_shape))}), {acquisition}"
         )
-    for name, ours in (
-        ("source", acquisition.source_x),
-        ("receiver", acquisition.receiver_x),
-        ("time", acquisition.time),
+
+
+def _check_geometry(path: Path, shots: Shots, acquisition: Acquisition) -> None:
+    _check_array(path, shots, acquisition)
+    geometry: Geometry = shots.geometry
+    if shots.data.shape[-3:] != acquisition.gather_shape:
+        raise DataError(
+            f"{path} holds gathers of shape {shots.data.shape}; the run needs (model, source, receiver, time) = "
+            f"(any, {', '.join(map(str, acquisition.gather_shape))}), {acquisition}"
+        )
+    for name, theirs, ours, unit in (
+        ("source", geometry.source_x, acquisition.source_x, "m"),
+        ("receiver", geometry.receiver_x, acquisition.receiver_x, "m"),
+        ("time", geometry.time, acquisition.time, "s"),
+        ("source_depth", geometry.source_z, acquisition.source_z, "m"),
+        ("receiver_depth", geometry.receiver_z, acquisition.receiver_z, "m"),
     ):
-        theirs = np.asarray(contents[name]) if _has_axis(contents, name) else ours
-        if theirs.shape != ours.shape or not np.allclose(theirs, ours, rtol=1e-4, atol=1e-4 * ours[-1]):
-            raise DataError(f"{path} has another `{name}` axis than the run, which was trained on {acquisition}")
+        if theirs is not None and not np.allclose(theirs, ours, rtol=1e-4, atol=1e-4 * ours[-1]):
+            raise DataError(
+                f"{path} has another `{name}` axis than the run: {_first(theirs)} {unit} and not {_first(ours)}; the "
+                f"run was trained on {acquisition}"
+            )
+    if geometry.free_surface is not None and geometry.free_surface != acquisition.free_surface:
+        raise DataError(
+            f"{path} was recorded {_under(geometry.free_surface)}; the run was trained "
+            f"{_under(acquisition.free_surface)}"
+        )
 
 
-def _has_axis(contents: Mapping, name: str) -> bool:
-    """Whether positions or times are stored; netCDF keeps an empty array for an axis that has only a length."""
-    no_variable = b"This is a netCDF dimension but not a netCDF variable"
-    return name in contents and not bytes(contents[name].attrs.get("NAME", b"")).startswith(no_variable)
+def _first(values: np.ndarray) -> str:
+    return ", ".join(f"{value:g}" for value in values[:SHOWN]) + (", ..." if len(values) > SHOWN else "")
 
 
-def measure_rms(gathers: GatherFile) -> float:
-    """Root mean square of all samples of a file, each of which is looked at.
-
-    Raises DataError for samples that are not finite, and for a model without signal.
-    """
-    power: list[float] = []
-    for block in gathers:
-        power += list(np.mean(np.square(block, dtype=np.float64), axis=(1, 2, 3)))
-    for model, value in enumerate(power):
-        if not np.isfinite(value):
-            raise DataError(f"{gathers.path}: model {model} holds samples that are not finite")
-        if value == 0:
-            raise DataError(f"{gathers.path}: model {model} is silent, all its samples are zero")
-    return float(np.sqrt(np.mean(power)))
+def _under(free_surface: bool) -> str:
+    return "under a free surface" if free_surface else "under an absorbing top"
 
 
 def in_the_network_s_unit(gathers: GatherFile, network: keras.Model, rescale: bool) -> GatherFile:
     """The gathers for a network that reads gathers; with `rescale` brought to the RMS of the training gathers.
 
-    One factor for the whole file, so that differences between its models stay. Raises DataError as `measure_rms`, and,
-    without `rescale`, for gathers of quite another strength.
+    One factor for the whole file, so that differences between its models stay. Raises DataError as `inspect`, for
+    a factor that no two units have between them, and, without `rescale`, for gathers of quite another strength.
     """
-    ratio = measure_rms(gathers) / training_rms(network)
+    ratio = inspect(gathers, complete=True).rms / training_rms(network)
     if rescale:
+        if not PLAUSIBLE[0] < 1 / ratio < PLAUSIBLE[1]:
+            raise DataError(
+                f"{gathers.path} would have to be multiplied by {1 / ratio:.3g}, which is no matter of units: look at "
+                "its samples"
+            )
         return replace(gathers, factor=1 / ratio)
     if not AMPLITUDES[0] < ratio < AMPLITUDES[1]:
         raise DataError(
@@ -142,32 +175,4 @@ def in_the_network_s_unit(gathers: GatherFile, network: keras.Model, rescale: bo
 
 def predict_gathers(predictor: Predictor, gathers: GatherFile) -> np.ndarray:
     """Velocity images (model, depth, x) [m/s]."""
-    return np.concatenate([predictor.predict(block) for block in gathers])
-
-
-def write_prediction(
-    path: Path, velocity: np.ndarray, acquisition: Acquisition, more: Mapping[str, np.ndarray]
-) -> None:
-    """Write `velocity` (model, depth, x) [m/s] with its coordinates [m], and `more` numbers (model,).
-
-    The file is there whole or not at all. Raises MachineError where it cannot be written.
-    """
-    with hdf5_in_memory() as made:
-        _fill(made.file, velocity, acquisition, more)
-    write_bytes(path, made.image)
-
-
-def _fill(file: h5py.File, velocity: np.ndarray, acquisition: Acquisition, more: Mapping[str, np.ndarray]) -> None:
-    for name, values in (("depth", acquisition.grid.depth), ("x", acquisition.grid.x)):
-        file[name] = values
-        file[name].make_scale(name)
-        file[name].attrs["units"] = "m"
-    file["model"] = np.arange(len(velocity))
-    file["model"].make_scale("model")
-    file["velocity"] = velocity
-    file["velocity"].attrs["units"] = "m/s"
-    for axis, name in enumerate(("model", "depth", "x")):
-        file["velocity"].dims[axis].attach_scale(file[name])
-    for name, numbers in more.items():
-        file[name] = numbers
-        file[name].dims[0].attach_scale(file["model"])
+    return np.concatenate([predictor.predict(block, gathers.acquisition) for block in gathers])

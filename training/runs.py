@@ -4,6 +4,7 @@ config.json            settings, acquisition, the survey and its identity, versi
 trained_on.json        fingerprints of the velocity models that were trained on, or chosen by
 history.csv            one row per epoch
 tensorboard/           the same for TensorBoard
+start.keras            of a run that began with weights that were there: a network with these
 checkpoint.npz         weights and all of the optimizer's state after the last whole epoch; gone when training is done
 model.keras            the final model; its presence says that the run is finished
 """
@@ -23,10 +24,12 @@ import numpy as np
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, SettingError
-from data_gen.files import TEMPORARY, write_json
+from data_gen.files import TEMPORARY, write_bytes, write_json
 from data_gen.grid import Grid
 from data_gen.survey.reader import Survey
 from models.registry import NETWORKS, PANELS
+from training.archive import read_card
+from training.origin import Source, Start
 from training.settings import Settings
 
 FORMAT = 2
@@ -38,7 +41,8 @@ GRID_FIELDS = tuple(field.name for field in dataclasses.fields(Grid))
 class Run:
     """A run's folder and what its configuration says.
 
-    `survey` is where the survey lay when the training began, None for one in memory; `identity` is what it was.
+    `survey` is where the survey lay when the training began, None for one in memory; `identity` is what it was. `start`
+    are weights that it began with, if any.
     """
 
     folder: Path
@@ -46,6 +50,7 @@ class Run:
     survey: Path | None
     identity: str
     acquisition: Acquisition
+    start: Start | None = None
 
     @property
     def name(self) -> str:
@@ -56,6 +61,18 @@ class Run:
     def model_file(self) -> Path:
         """The final model."""
         return self.folder / "model.keras"
+
+    @property
+    def start_file(self) -> Path:
+        """The network that the run began with, if it did."""
+        return self.folder / "start.keras"
+
+    @property
+    def scheduled_epochs(self) -> int:
+        """Epochs that the learning rate's schedule is over: a run that goes on without its optimizer's state begins one
+        anew."""
+        before = 0 if self.start is None or self.start.state else self.start.epochs
+        return self.settings.epochs - before
 
     @property
     def checkpoint_file(self) -> Path:
@@ -69,8 +86,10 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether the final model is there."""
-        return self.model_file.exists()
+        """Whether the final model is there; while a run goes on, the one of before is."""
+        if self.start is None or not self.start.epochs or not self.model_file.exists():
+            return self.model_file.exists()
+        return read_card(self.model_file).settings == self.settings
 
     def history(self) -> dict[str, list[float]]:
         """The columns of the history by name; raises DataError where the file is damaged."""
@@ -104,7 +123,7 @@ class Run:
         if not self.survey.exists():
             raise DataError(f"{self.folder} was trained on {self.survey}, which is gone: say where it is by --survey")
         survey = Survey.open(self.survey)
-        if survey.identity() != self.identity:
+        if not survey.is_or_was(self.identity):
             raise DataError(f"{self.survey} is not the survey that {self.folder} was trained on: it has been made anew")
         return survey
 
@@ -120,32 +139,73 @@ class Run:
             raise DataError(f"{self.folder} was trained on another geometry than {survey.name}: {', '.join(different)}")
 
 
-def begin_run(folder: Path, settings: Settings, survey: Survey) -> Run:
+def begin_run(folder: Path, settings: Settings, survey: Survey, source: Source | None = None) -> Run:
     """Make a run's folder, or open one that the same settings and survey began.
 
-    Raises DataError where the folder holds anything else.
+    A finished run goes on if the settings have more epochs and are otherwise the same. A new one begins with the
+    weights of a `source`, if there is one. Raises DataError where the folder holds anything else.
     """
     run = Run(folder, settings, survey.folder and survey.folder.resolve(), survey.identity(), survey.acquisition)
     path = folder / "config.json"
     if path.exists():
         begun = _read(folder)
-        if begun.settings != settings or begun.identity != run.identity:
-            raise DataError(f"{folder} already holds another run: choose another folder, or delete this one")
-        return run
+        _check_same(begun, run, source)
+        run = dataclasses.replace(run, start=begun.start)
+        return run if begun.settings.epochs == settings.epochs else _extended(begun, run)
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} already exists and holds no run: choose another folder")
-    ours = (TEMPORARY, ".lock", TRAINED_ON)  # of a process that was killed while it began this run
+    ours = (TEMPORARY, ".lock", TRAINED_ON, "start.keras")  # of a process that was killed while it began this run
     if folder.exists() and any(not entry.name.startswith(ours) for entry in folder.iterdir()):
         raise DataError(f"{folder} already exists and holds no run: choose another folder")
-    trained_on = [survey.fingerprint(int(index)) for index in survey.train]
-    write_json(folder / TRAINED_ON, trained_on)
+    trained_on = {survey.fingerprint(int(index)): None for index in survey.train}
+    if source is not None:
+        run = dataclasses.replace(run, start=Start(name=source.name, known=source.trained_on is not None))
+        trained_on |= dict.fromkeys(sorted(source.trained_on or ()))
+        write_bytes(run.start_file, source.file.read_bytes())
+    write_json(folder / TRAINED_ON, list(trained_on))
     write_json(path, _record(run))
+    return run
+
+
+def _check_same(begun: Run, run: Run, source: Source | None) -> None:
+    """Raise DataError unless a run is the one that was begun, or goes on after it."""
+    folder, epochs = run.folder, run.settings.epochs
+    if begun.identity != run.identity:
+        if run.survey is not None and Survey.open(run.survey).is_or_was(begun.identity):
+            raise DataError(
+                f"{folder} was begun before {run.survey} grew: choose another folder, and begin with its weights by "
+                f"--from {folder}"
+            )
+        raise DataError(f"{folder} already holds another run: choose another folder, or delete this one")
+    if dataclasses.replace(begun.settings, epochs=epochs) != run.settings or epochs < begun.settings.epochs:
+        raise DataError(f"{folder} already holds another run: choose another folder, or delete this one")
+    if source is not None and (begun.start is None or begun.start.name != source.name):
+        raise DataError(f"{folder} holds a run that did not begin with {source.name}: choose another folder")
+    if epochs > begun.settings.epochs and not begun.finished:
+        raise DataError(
+            f"{folder} is not finished: continue it with --epochs {begun.settings.epochs}; then it can go on"
+        )
+
+
+def _extended(begun: Run, run: Run) -> Run:
+    """A finished run with more epochs to go; the network of before stays until there is a new one."""
+    known = begun.start is None or begun.start.known
+    name = None if begun.start is None else begun.start.name
+    start = Start(len(begun.history()["loss"]), name, known, state=begun.checkpoint_file.exists())
+    run = dataclasses.replace(run, start=start)
+    write_bytes(run.start_file, begun.model_file.read_bytes())
+    write_json(run.folder / "config.json", _record(run))
     return run
 
 
 def recorded_settings(folder: Path) -> Settings | None:
     """The settings of the run in a folder, None where there is none; raises DataError where they cannot be read."""
     return _read(folder).settings if (folder / "config.json").exists() else None
+
+
+def any_run(folder: Path) -> Run | None:
+    """The run in a folder, finished or not, None where there is none; raises DataError where it cannot be read."""
+    return _read(folder) if (folder / "config.json").exists() else None
 
 
 def open_run(folder: str | Path) -> Run:
@@ -171,6 +231,7 @@ def _read(folder: Path) -> Run:
             record["survey"] and (folder / record["survey"]).resolve(),
             record["survey_identity"],
             Acquisition.from_json(record["acquisition"]),
+            Start(**record["start"]) if record.get("start") else None,
         )
     except FileNotFoundError:
         raise DataError(f"{folder} is not a run: it holds no config.json") from None
@@ -185,6 +246,7 @@ def _record(run: Run) -> dict[str, Any]:
         "survey": run.survey and os.path.relpath(run.survey, run.folder.resolve()),
         "survey_identity": run.identity,
         "acquisition": run.acquisition.to_json(),
+        "start": run.start and dataclasses.asdict(run.start),
         "versions": {package: version(package) for package in ("tomo", "tensorflow", "keras", "numpy")},
     }
 

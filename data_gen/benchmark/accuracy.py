@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
+from typing import Any
 
 import numpy as np
 from scipy.special import hankel2
@@ -42,13 +43,13 @@ def embed(acquisition: Acquisition, margin: int = MARGIN) -> Embedded:
     """The same acquisition with the model continued by `margin` cells, at the top only where it absorbs."""
     above = 0 if acquisition.free_surface else margin
     spacing = acquisition.grid.spacing
-    fields = {field.name: getattr(acquisition, field.name) for field in fields_of(acquisition)}
+    fields: dict[str, Any] = {field.name: getattr(acquisition, field.name) for field in fields_of(acquisition)}
     return Embedded(
         **fields
         | {
             "grid": Grid(acquisition.grid.depth_cells + margin + above, acquisition.grid.x_cells + 2 * margin, spacing),
-            "source_depth": acquisition.source_depth + above * spacing,
-            "receiver_depth": acquisition.receiver_depth + above * spacing,
+            "source_depth": tuple(acquisition.source_z + above * spacing),
+            "receiver_depth": tuple(acquisition.receiver_z + above * spacing),
         },
         margin=margin,
     )

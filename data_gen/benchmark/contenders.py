@@ -75,7 +75,7 @@ class PlainDevito:
         source = sparse(name="source", npoint=1)
         receivers = sparse(name="receivers", npoint=acquisition.receivers)
         source.data[:, 0] = acquisition.wavelet(np.arange(self.steps) * step * 1e-3)
-        receivers.coordinates.data[:] = self._coordinates(acquisition.receiver_x, acquisition.receiver_depth)
+        receivers.coordinates.data[:] = self._coordinates(acquisition.receiver_x, acquisition.receiver_z)
         equation = devito.Eq(m * u.dt2 - u.laplace + damp * u.dt)
         operator = devito.Operator(
             [
@@ -87,15 +87,15 @@ class PlainDevito:
             language="openmp",
         )
         gathers = np.empty(acquisition.gather_shape, np.float32)
-        for shot, place in enumerate(self._coordinates(acquisition.source_x, acquisition.source_depth)):
+        for shot, place in enumerate(self._coordinates(acquisition.source_x, acquisition.source_z)):
             source.coordinates.data[0] = place
             u.data_with_halo[:] = 0
             operator.apply(time_m=0, time_M=self.steps - 1, dt=step)
             gathers[shot] = np.asarray(receivers.data)[:: self._per_sample].T
         return gathers
 
-    def _coordinates(self, x: np.ndarray, depth: float) -> np.ndarray:
-        return np.stack([np.full(len(x), depth), x], axis=-1) + self._cells * self._acquisition.grid.spacing
+    def _coordinates(self, x: np.ndarray, depth: np.ndarray) -> np.ndarray:
+        return np.stack([depth, x], axis=-1) + self._cells * self._acquisition.grid.spacing
 
     def _damping(self) -> np.ndarray:
         """d / c [1/m] of u_tt + d u_t = c² Laplacian u, (depth, x): what crosses it twice keeps 1 %."""
@@ -120,8 +120,8 @@ class Deepwave:
 
         self._acquisition, self._cells, self._courant = acquisition, cells, courant
         shots = acquisition.sources
-        self._sources = torch.from_numpy(self._places(acquisition.source_x, acquisition.source_depth)[:, None])
-        receivers = self._places(acquisition.receiver_x, acquisition.receiver_depth)
+        self._sources = torch.from_numpy(self._places(acquisition.source_x, acquisition.source_z)[:, None])
+        receivers = self._places(acquisition.receiver_x, acquisition.receiver_z)
         self._receivers = torch.from_numpy(receivers).expand(shots, -1, -1)
         wavelet = -acquisition.wavelet(acquisition.time).astype(np.float32)
         self._amplitudes = torch.from_numpy(wavelet).expand(shots, 1, -1)
@@ -153,9 +153,9 @@ class Deepwave:
             )
         return recorded.receiver_amplitudes.numpy()
 
-    def _places(self, x: np.ndarray, depth: float) -> np.ndarray:
+    def _places(self, x: np.ndarray, depth: np.ndarray) -> np.ndarray:
         spacing = self._acquisition.grid.spacing
-        return np.stack([np.full(len(x), depth / spacing), x / spacing + RADIUS], axis=-1).astype(np.float32)
+        return np.stack([depth / spacing, x / spacing + RADIUS], axis=-1).astype(np.float32)
 
 
 CONTENDERS: Mapping[str, Callable[[Acquisition], Contender]] = {

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from data_gen.acquisition import Acquisition
+from data_gen.errors import SettingError
 from data_gen.geology.drag import Drag, draw_drag, undrag
 from data_gen.geology.faults import Fault, draw_faults, unfault
 from data_gen.geology.folds import Folds, draw_folds, unfold
@@ -25,6 +26,7 @@ from data_gen.geology.section import Section
 
 SALT_SHARE = 0.9
 CLEAR_ROWS = 6
+DEEPEST_CLEAR = 0.6
 SALT_AREA = (0.008, 0.5)
 
 
@@ -59,21 +61,33 @@ class History:
 def random_model(rng: np.random.Generator, acquisition: Acquisition) -> EarthModel:
     """Draw an earth model for the acquisition's grid; the same state of `rng` gives the same model.
 
-    Velocities lie within the acquisition's limits; nothing above six rows below the receivers is salt.
+    Velocities lie within the acquisition's limits; nothing above six rows below the receivers is salt. Raises
+    SettingError where that leaves no room for salt.
     """
+    check_stations(acquisition)
     return build(draw_history(rng, acquisition), acquisition)
 
 
 def clear_depth(acquisition: Acquisition) -> float:
     """Depth [m] down to which no salt may be: six rows below the deeper of sources and receivers."""
-    deeper = max(acquisition.receiver_depth, acquisition.source_depth)
-    return deeper + CLEAR_ROWS * acquisition.grid.spacing
+    deeper = max(acquisition.receiver_z.max(), acquisition.source_z.max())
+    return float(deeper + CLEAR_ROWS * acquisition.grid.spacing)
+
+
+def check_stations(acquisition: Acquisition) -> None:
+    """Raise SettingError where sources or receivers stand so deep that random models have no room for salt."""
+    clear, height = clear_depth(acquisition), acquisition.grid.depth[-1]
+    if clear > DEEPEST_CLEAR * height:
+        raise SettingError(
+            f"random models have no salt down to {CLEAR_ROWS:g} rows below the deepest source or receiver, here "
+            f"{clear:g} of {height:g} m: choose a deeper grid, or --velocity-models"
+        )
 
 
 def draw_history(rng: np.random.Generator, acquisition: Acquisition) -> History:
     """Draw the events; salt is drawn again until it covers between 0.8 and 50 % of the section."""
     section = Section.of(acquisition)
-    sea_floor = draw_sea_floor(rng, section, acquisition.receiver_depth + 2 * acquisition.grid.spacing)
+    sea_floor = draw_sea_floor(rng, section, acquisition.receiver_z.max() + 2 * acquisition.grid.spacing)
     unconformity = draw_unconformity(rng, section)
     faults = draw_faults(rng, section)
     old = 0 if unconformity is None else int(rng.integers(len(faults) + 1))

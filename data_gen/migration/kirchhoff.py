@@ -35,13 +35,11 @@ class Traces:
     @classmethod
     def of(cls, acquisition: Acquisition) -> Traces:
         """The traces of an acquisition's gathers, source by source."""
-        source_x = np.repeat(acquisition.source_x, acquisition.receivers)
-        receiver_x = np.tile(acquisition.receiver_x, acquisition.sources)
         return cls(
-            source_x,
-            np.full_like(source_x, acquisition.source_depth),
-            receiver_x,
-            np.full_like(receiver_x, acquisition.receiver_depth),
+            np.repeat(acquisition.source_x, acquisition.receivers),
+            np.repeat(acquisition.source_z, acquisition.receivers),
+            np.tile(acquisition.receiver_x, acquisition.sources),
+            np.tile(acquisition.receiver_z, acquisition.sources),
         )
 
     @property

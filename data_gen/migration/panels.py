@@ -107,12 +107,13 @@ class PanelMaker:
     def panels(self, gathers: np.ndarray, live: np.ndarray | None = None, rank: int = 0) -> np.ndarray:
         """Panels float32 (depth, x, channel) of gathers (source, receiver, time).
 
-        `live` (source, receiver) says which traces count, all that are not silent if not given; with a `rank` the next
-        best reference is taken. Raises DataError for gathers without a live trace, or that no reference explains.
+        `live` (source, receiver) says which traces of the line's live ones count, all that are not silent if not given;
+        with a `rank` the next best reference is taken. Raises DataError for gathers without a live trace, or that no
+        reference explains.
         """
         acquisition, definition = self.acquisition, self.definition
         traces = np.asarray(gathers, np.float32).reshape(-1, acquisition.samples)
-        heard = np.any(traces != 0, axis=1)
+        heard = np.any(traces != 0, axis=1) & acquisition.live.ravel()
         alive = heard if live is None else heard & live.ravel()
         if not alive.any():
             raise DataError("no trace holds a signal")

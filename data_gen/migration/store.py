@@ -28,7 +28,7 @@ from data_gen.migration.panels import PanelDefinition, PanelMaker
 from data_gen.migration.reference import simulate_profiles
 from data_gen.production.pool import run_pool
 from data_gen.production.worker import Tell
-from data_gen.survey.checked import checked_file, is_whole, verify
+from data_gen.survey.checked import checked_file, is_whole, is_whole_of, verify
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import MODELS_PER_SHARD, read_record
 
@@ -78,7 +78,11 @@ class PanelStore:
         """
         shards = set(range(self.survey.specification.shards) if only is None else np.unique(only // MODELS_PER_SHARD))
         wanted = [number for number, part in enumerate(self.parts) if part.shard in shards]
-        missing = [number for number in wanted if not is_whole(self.path(self.parts[number]))]
+        missing = [
+            number
+            for number in wanted
+            if not is_whole_of(self.path(self.parts[number]), "panels", len(self.models(number)))
+        ]
         progress(sum(len(self.models(number)) for number in set(wanted) - set(missing)))
         if not missing:
             return
@@ -182,18 +186,21 @@ def in_view(maker: PanelMaker, gathers: np.ndarray, index: int, view: int) -> np
     """Panels (depth, x, channel) of the gathers (source, receiver, time) of model `index` in a view."""
     if view == 0:
         return maker.panels(gathers)
-    live = _part_of_line(np.random.default_rng([view, index]), *gathers.shape[:2])
+    live = _part_of_line(np.random.default_rng([view, index]), maker.acquisition.live)
     return maker.panels(gathers, live, rank=view - 1)
 
 
-def _part_of_line(rng: np.random.Generator, sources: int, receivers: int) -> np.ndarray:
-    """Which traces (source, receiver) a view is made of."""
-    receiver_lives = rng.random(receivers) < rng.uniform(*RECEIVERS)
-    source_lives = rng.random(sources) < rng.uniform(*SOURCES)
+def _part_of_line(rng: np.random.Generator, live: np.ndarray) -> np.ndarray:
+    """Which of the live traces (source, receiver) a view is made of."""
+    sources, receivers = live.shape
+    receiver_lives: np.ndarray = np.asarray(rng.random(receivers) < rng.uniform(*RECEIVERS))
+    source_lives: np.ndarray = np.asarray(rng.random(sources) < rng.uniform(*SOURCES))
     if np.count_nonzero(source_lives) < min(FEWEST_SOURCES, sources):
         source_lives[:] = True
     receiver_lives[rng.integers(receivers)] = True
-    return source_lives[:, None] & receiver_lives[None]
+    part: np.ndarray = live & source_lives[:, None] & receiver_lives[None]
+    # Of a spread that moves, the receivers drawn may have recorded none of the sources drawn.
+    return part if np.any(part) else live
 
 
 def _record(definition: PanelDefinition, simulation: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,10 +18,12 @@ from data_gen.files import TEMPORARY, locked, reason, sweep, write_text
 from data_gen.machine import available_cores
 from data_gen.production.pool import run_pool
 from data_gen.production.shard_maker import SurveyJob
-from data_gen.survey.checked import is_whole
+from data_gen.survey.checked import is_whole_of
+from data_gen.survey.reader import Survey
 from data_gen.survey.specification import (
     FORMAT,
     SurveySpecification,
+    grows_into,
     read_record,
     read_specification,
     shard_path,
@@ -38,7 +40,8 @@ def generate_survey(
     progress: Progress = lambda shots: None,
     scheduler: str | None = None,
 ) -> None:
-    """Make a survey in the folder `output`, or finish the one that was begun there.
+    """Make a survey in the folder `output`, or finish the one that was begun there; a finished one may grow, by a
+    specification of more models that is otherwise the same.
 
     `workers` processes (default: one per core of this machine) do it, or those of the Dask cluster at the
     address `scheduler`. `progress` is told of shots as they finish; those of earlier runs come first.
@@ -57,7 +60,11 @@ def generate_survey(
         _claim(folder, specification)
         shards.mkdir(exist_ok=True)
         sweep(folder, shards)
-        missing = [shard for shard in range(specification.shards) if not is_whole(shard_path(folder, shard))]
+        missing = [
+            shard
+            for shard in range(specification.shards)
+            if not is_whole_of(shard_path(folder, shard), "velocity", len(specification.shard_models(shard)))
+        ]
         done = set(range(specification.shards)) - set(missing)
         progress(sum(len(specification.shard_models(shard)) for shard in done) * specification.acquisition.sources)
         if missing:
@@ -82,12 +89,20 @@ def _check_free(folder: Path) -> None:
 
 
 def _claim(folder: Path, specification: SurveySpecification) -> None:
-    """Write `survey.json`, or see that the one there is of the same survey."""
-    if (folder / "survey.json").exists():
-        if read_specification(folder).identity() != specification.identity():
-            raise DataError(f"{folder} holds another survey: choose another folder, or remove this one")
+    """Write `survey.json`, or see that the one there is of the same survey, or of one that grows into it."""
+    if not (folder / "survey.json").exists():
+        write_text(folder / "survey.json", json.dumps(_record(specification), indent=2))
         return
-    write_text(folder / "survey.json", json.dumps(_record(specification), indent=2))
+    begun = read_specification(folder)
+    if begun.identity() == specification.identity():
+        return
+    if not grows_into(begun, specification):
+        raise DataError(f"{folder} holds another survey: choose another folder, or remove this one")
+    _check_simulation(folder, specification)
+    before = read_record(folder)
+    was = {"models": begun.models, "identity": Survey.open(folder).identity(), "versions": before["versions"]}
+    record = _record(specification) | {"grown_from": [*before.get("grown_from", []), was]}
+    write_text(folder / "survey.json", json.dumps(record, indent=2))
 
 
 def _check_simulation(folder: Path, specification: SurveySpecification) -> None:

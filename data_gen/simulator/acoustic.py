@@ -25,6 +25,7 @@ from data_gen.simulator import require_compiler
 from data_gen.simulator.absorbing import VECTOR, Layer, layer_equations, strips
 from data_gen.simulator.clock import Clock
 from data_gen.simulator.interpolation import KAISER_SHAPE, RADIUS, sinc_weights
+from data_gen.simulator.stations import receivers, sources
 
 TIME_ORDER = 4
 SPACE_ORDER = 8
@@ -89,7 +90,7 @@ class Simulator:
         """
         self.load(velocity)
         gathers = np.empty(self.acquisition.gather_shape, self.dtype)
-        for shot in range(len(self._source_x)):
+        for shot in range(self.acquisition.sources):
             self.fire(shot, gathers[shot])
         return gathers
 
@@ -104,9 +105,14 @@ class Simulator:
         """Write the gather (receiver, time) of a shot through the velocity that is loaded."""
         for array in self._state:
             array.fill(0)
-        self._source.data[:] = self._source_x[shot]
+        for force in self._forces:
+            force.function.data[:] = force.weights[shot]
         self._operator.cfunction(*self._arguments)
-        np.matmul(self._receiver_x, self._line.data.T, out=gather)
+        first, *others = self._lines
+        np.matmul(first.weights, first.function.data.T, out=gather)
+        for line in others:
+            gather += line.weights @ line.function.data.T
+        gather[~self.acquisition.live[shot]] = 0
 
     @property
     def loop_seconds(self) -> float:
@@ -118,33 +124,38 @@ class Simulator:
         """Interpolation weights along x for the data, and along depth for the equations."""
         acquisition, side, shape = self.acquisition, self.layer.cells, self.shape
         mirror = self._top if acquisition.free_surface else None
-        self._source_x = sinc_weights(acquisition.source_x / acquisition.grid.spacing + side, shape[1])
-        self._receiver_x = sinc_weights(acquisition.receiver_x / acquisition.grid.spacing + side, shape[1])
-        depths = np.array([acquisition.source_depth, acquisition.receiver_depth]) / acquisition.grid.spacing
-        self._source_z, self._receiver_z = sinc_weights(depths + self._top, shape[0], mirror)
+
+        def placed(x: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            column, row = x / acquisition.grid.spacing + side, depth / acquisition.grid.spacing + self._top
+            return sinc_weights(column, shape[1]), sinc_weights(row, shape[0], mirror)
+
+        self._source_x, self._source_z = placed(acquisition.source_x, acquisition.source_z)
+        self._receiver_x, self._receiver_z = placed(acquisition.receiver_x, acquisition.receiver_z)
 
     def _build(self) -> None:
         self._make_fields()
         u, w, courant, (z, _) = self._u, self._w, self._courant, self.grid.dimensions
         stretched, memory = layer_equations(self.layer, self.grid, u, courant, w, self.clock.step * 1e3)
-        receivers = sum(float(self._receiver_z[row]) * u.subs(z, row) for row in np.flatnonzero(self._receiver_z))
         equations = [
-            devito.Eq(self._line, receivers),
+            *(
+                devito.Eq(line.function, sum(factor * u.subs(z, row) for row, factor in rows.items()))
+                for rows, line in self._recorded
+            ),
             devito.Eq(w, courant * u.laplace),
             *stretched,
             *self._free_surface(w, z),
             *self._kept(w),
             devito.Eq(u.forward, 2 * u - u.backward + w + courant * w.laplace / 12),
         ]
-        for row in np.flatnonzero(self._source_z):
-            force = float(self._source_z[row]) * self._wavelet * self._source * courant.subs(z, row)
+        for row, factor in self._injected:
+            force = factor * self._wavelet * courant.subs(z, row)
             equations.append(devito.Eq(u.forward.subs(z, row), u.forward.subs(z, row) + force))
         equations += self._free_surface(u.forward, z)
         self._state = [np.asarray(function.data_with_halo) for function in (u, w, *memory)]
         self._operator, self._arguments = self._compile("Shot", equations)
 
     def _make_fields(self) -> None:
-        """The grid, and what lives on it: wavefield u, its w, (c dt)², the source and the recorded row."""
+        """The grid, and what lives on it: wavefield u, its w, (c dt)², the wavelet, what is injected and recorded."""
         acquisition, clock, shape = self.acquisition, self.clock, self.shape
         z, x = (
             devito.SpaceDimension(name=name, spacing=devito.Constant(name=f"h_{name}", dtype=self.dtype))
@@ -168,12 +179,20 @@ class Simulator:
             name="wavelet", dimensions=(time,), shape=(clock.steps + 1,), dtype=self.dtype
         )  # fmt: skip
         self._wavelet.data[:] = clock.injected(acquisition.wavelet(clock.times))
-        self._source = devito.Function(name="source", grid=grid, dimensions=(x,), shape=shape[1:], space_order=0)
-        self._sample = devito.ConditionalDimension("sample", parent=time, factor=clock.steps_per_sample)
-        self._line = devito.TimeFunction(
-            name="line", grid=grid, dimensions=(self._sample, x), shape=(acquisition.samples, shape[1]),
-            time_dim=self._sample, save=acquisition.samples, space_order=0,
-        )  # fmt: skip
+        sample = devito.ConditionalDimension("sample", parent=time, factor=clock.steps_per_sample)
+
+        def row_of(name: str) -> devito.Function:
+            return devito.Function(name=name, grid=grid, dimensions=(x,), shape=shape[1:], space_order=0)
+
+        def line_of(name: str) -> devito.TimeFunction:
+            return devito.TimeFunction(
+                name=name, grid=grid, dimensions=(sample, x), shape=(acquisition.samples, shape[1]),
+                time_dim=sample, save=acquisition.samples, space_order=0,
+            )  # fmt: skip
+
+        self._injected, self._forces = sources(self._source_x, self._source_z, row_of)
+        self._recorded = receivers(self._receiver_x, self._receiver_z, line_of)
+        self._lines = [line for _, line in self._recorded]
 
     def _kept(self, w: devito.TimeFunction) -> list[devito.Eq]:
         """Equations that keep w for later: none."""

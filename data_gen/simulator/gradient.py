@@ -75,14 +75,15 @@ class GradientSimulator(Simulator):
             self.fire(shot, gather)
             of_shot, derivative = residual(shot, gather)
             misfit += of_shot
-            image += self._back(derivative)
+            image += self._back(derivative * self.acquisition.live[shot, :, None])
         return misfit, self._by_velocity(image, velocity)
 
     def _back(self, derivative: np.ndarray) -> np.ndarray:
         """m times the misfit's derivative by m on the padded grid, from that by the gather of the shot just fired."""
         for array in self._adjoint_state:
             array.fill(0)
-        self._injected.data[:] = self._between_samples(derivative.T @ self._receiver_x)
+        for line, back in zip(self._lines, self._back_rows, strict=True):
+            back.data[:] = self._between_samples(derivative.T @ line.weights)
         self._adjoint.cfunction(*self._adjoint_arguments)
         return self._image.data[:] * float(self._stride) + self._source_image.data[:]
 
@@ -133,10 +134,13 @@ class GradientSimulator(Simulator):
         q = devito.TimeFunction(name="q", grid=grid, time_order=1, space_order=halo, save=Buffer(1))
         image = devito.Function(name="image", grid=grid, space_order=0)
         at_source = devito.Function(name="at_source", grid=grid, space_order=0)
-        injected = devito.TimeFunction(
-            name="injected", grid=grid, dimensions=(grid.time_dim, x),
-            shape=(self.clock.steps + 1, self.shape[1]), save=self.clock.steps + 1, space_order=0,
-        )  # fmt: skip
+        self._back_rows = [
+            devito.TimeFunction(
+                name=f"back_{line.function.name}", grid=grid, dimensions=(grid.time_dim, x),
+                shape=(self.clock.steps + 1, self.shape[1]), save=self.clock.steps + 1, space_order=0,
+            )
+            for line in self._lines
+        ]  # fmt: skip
         stretched, memory = layer_adjoint(self.layer, grid, q, courant, y.backward, self.clock.step * 1e3)
         equations = [
             devito.Eq(q, y + courant * y.laplace / 12),
@@ -145,14 +149,15 @@ class GradientSimulator(Simulator):
             devito.Eq(y.backward, 2 * y - y.forward + courant * q.laplace),
             *stretched,
         ]
-        for row in np.flatnonzero(self._source_z):
-            force = float(self._source_z[row]) * self._wavelet * self._source
-            equations.append(devito.Eq(at_source.subs(z, row), at_source.subs(z, row) + force * y.subs(z, row)))
-        for row in np.flatnonzero(self._receiver_z):
-            back = float(self._receiver_z[row]) * injected * courant.subs(z, row)
-            equations.append(devito.Eq(y.backward.subs(z, row), y.backward.subs(z, row) + back))
+        for row, factor in self._injected:
+            force = factor * self._wavelet * y.subs(z, row)
+            equations.append(devito.Eq(at_source.subs(z, row), at_source.subs(z, row) + force))
+        for (rows, _), back in zip(self._recorded, self._back_rows, strict=True):
+            for row, weight in rows.items():
+                arrives = weight * back * courant.subs(z, row)
+                equations.append(devito.Eq(y.backward.subs(z, row), y.backward.subs(z, row) + arrives))
         equations += self._free_surface(y.backward, z)
-        self._image, self._source_image, self._injected = image, at_source, injected
+        self._image, self._source_image = image, at_source
         self._adjoint_state = [np.asarray(f.data_with_halo) for f in (y, q, image, at_source, *memory)]
         self._adjoint, self._adjoint_arguments = self._compile("Adjoint", equations)
 

@@ -40,6 +40,17 @@ def is_whole(path: Path) -> bool:
         return False
 
 
+def is_whole_of(path: Path, name: str, count: int) -> bool:
+    """Whether a file is there in its full length, and its data set `name` is of so many models."""
+    if not is_whole(path):
+        return False
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(file[name].shape[0] == count)
+    except (OSError, KeyError, AttributeError):
+        return True  # of what is damaged inside others tell
+
+
 def verify(path: Path) -> None:
     """Read a file from end to end; raises DataError where any byte is not what was written."""
     try:

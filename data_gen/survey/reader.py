@@ -20,6 +20,7 @@ from data_gen.survey.checked import stated_checksum, verify
 from data_gen.survey.specification import (
     MODELS_PER_SHARD,
     SurveySpecification,
+    read_record,
     read_specification,
     shard_path,
 )
@@ -99,6 +100,13 @@ class Survey:
         for shard in range(self.specification.shards):
             digest.update(stated_checksum(shard_path(self._folder, shard)))
         return digest.hexdigest()
+
+    def is_or_was(self, identity: str) -> bool:
+        """Whether the survey has this identity, or had it before it grew: its first models are then the same."""
+        if identity == self.identity():
+            return True
+        record = {} if self.folder is None else read_record(self.folder)
+        return any(entry.get("identity") == identity for entry in record.get("grown_from", []))
 
     def fingerprint(self, index: int) -> str:
         """What a velocity model is, in whatever survey it lies: of its velocities, 16 hexadecimal digits."""

@@ -23,11 +23,31 @@ DTYPES = ("float32", "float16")
 
 @dataclass(frozen=True)
 class VelocityFile:
-    """A file of somebody else's velocity models: its name, SHA-256 and the spacing of its grid [m]."""
+    """A file of somebody else's velocity models: its name, SHA-256 and the spacing of its grid [m].
+
+    The spacing is one number, or one along depth and one along x. `axes` are what its user said of them, such as
+    "x,depth", if anything.
+    """
 
     path: str
     sha256: str
-    spacing: float
+    spacing: float | tuple[float, float]
+    axes: str | None = None
+
+    @property
+    def steps(self) -> tuple[float, float]:
+        """Spacing along depth and x [m]."""
+        return self.spacing if isinstance(self.spacing, tuple) else (self.spacing, self.spacing)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON-able values, without axes that nobody spoke of."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> VelocityFile:
+        """The inverse of `to_json`; raises TypeError, KeyError or ValueError for anything else."""
+        spacing = values["spacing"]
+        return cls(**{**values, "spacing": tuple(spacing) if isinstance(spacing, list) else spacing})
 
 
 @dataclass(frozen=True)
@@ -68,7 +88,8 @@ class SurveySpecification:
 
     def to_json(self) -> dict[str, Any]:
         """The specification as JSON-able values."""
-        return {**dataclasses.asdict(self), "acquisition": self.acquisition.to_json()}
+        files = tuple(file.to_json() for file in self.velocity_files)
+        return {**dataclasses.asdict(self), "acquisition": self.acquisition.to_json(), "velocity_files": files}
 
     def identity(self) -> dict[str, Any]:
         """`to_json` without what may differ between copies: the paths of velocity files."""
@@ -78,8 +99,17 @@ class SurveySpecification:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> SurveySpecification:
         """The inverse of `to_json`; raises TypeError, KeyError or ValueError for anything else."""
-        files = tuple(VelocityFile(**file) for file in values["velocity_files"])
+        files = tuple(VelocityFile.from_json(file) for file in values["velocity_files"])
         return cls(**{**values, "acquisition": Acquisition.from_json(values["acquisition"]), "velocity_files": files})
+
+
+def grows_into(old: SurveySpecification, new: SurveySpecification) -> bool:
+    """Whether a survey has all of another one's models, the same by index, and more.
+
+    Windows of velocity files are spread over the number of models: such a survey does not grow.
+    """
+    same = dataclasses.replace(old, models=new.models, train_models=new.train_models) == new
+    return same and not new.velocity_files and old.models < new.models and old.train_models <= new.train_models
 
 
 def shard_path(folder: Path, shard: int) -> Path:

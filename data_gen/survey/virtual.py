@@ -36,6 +36,8 @@ ATTRIBUTES = {
 def write_virtual(folder: Path, specification: SurveySpecification) -> None:
     """Write `survey.h5` over a survey's shards; raises MachineError where it cannot be written."""
     with whole_file(folder / "survey.h5") as temporary, h5py.File(temporary, "w", libver="v110") as file:
+        file.attrs["free_surface"] = int(specification.acquisition.free_surface)
+        file.attrs["peak_frequency"] = specification.acquisition.peak_frequency
         file.attrs["needs"] = "the folder `shards` beside this file: it holds no gathers itself"
         _write_coordinates(file, specification)
         for name in _names(folder):
@@ -62,6 +64,16 @@ def _write_coordinates(file: h5py.File, specification: SurveySpecification) -> N
         file[name] = values
         file[name].make_scale(name)
         file[name].attrs.update({"long_name": long_name, "units": units})
+    stations = {
+        "source_depth": (acquisition.source_z, ("source",), "depth of the source", "m"),
+        "receiver_depth": (acquisition.receiver_z, ("receiver",), "depth of the receiver", "m"),
+        "live": (acquisition.live.astype(np.int8), ("source", "receiver"), "1 where the receiver records", "1"),
+    }
+    for name, (values, dimensions, long_name, units) in stations.items():
+        file[name] = values
+        file[name].attrs.update({"long_name": long_name, "units": units})
+        for axis, dimension in enumerate(dimensions):
+            file[name].dims[axis].attach_scale(file[dimension])
     file["split"] = split.astype("S5")
     file["split"].dims[0].attach_scale(file["model"])
     file["split"].attrs["long_name"] = "whether the model is for training or for testing"

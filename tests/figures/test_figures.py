@@ -107,7 +107,7 @@ def test_a_gather_lies_with_time_down_and_a_symmetric_scale_that_says_what_it_cl
     assert bottom > TIME[-1] > top
     text = labels(figure)
     assert "strongest 10% of the samples clipped" in text
-    assert all(part in text for part in ("receiver position (m)", "time (s)", "source at 200 m"))
+    assert all(part in text for part in ("receiver (km)", "time (s)", "source at 0.20 km"))
 
 
 def test_a_comparison_shows_the_difference_on_the_given_gather_s_scale():
@@ -125,6 +125,20 @@ def test_a_comparison_shows_the_difference_on_the_given_gather_s_scale():
     assert {image.get_clim() for image in row} == {(-amplitude_clip(GATHERS[0], 0.8), amplitude_clip(GATHERS[0], 0.8))}
     assert figure.get_suptitle() == "sqgn"
     assert all(part in labels(figure) for part in ("worst\ntime (s)", "normalised RMS 0.50", "strongest 20%"))
+
+
+def test_receivers_anywhere_are_drawn_in_their_places_and_dead_traces_white():
+    x = np.array([300.0, 0.0, 100.0, 150.0])
+    gathers = GATHERS[:1, :4].copy()
+    gathers[0, 1] = np.nan
+    figure = shot_gathers(gathers, np.zeros(1), x, TIME)
+    (mesh,) = figure.axes[0].collections
+    np.testing.assert_allclose(mesh.get_coordinates()[0, :, 0], [-0.05, 0.05, 0.125, 0.225, 0.375])
+    drawn = mesh.get_array().filled(np.nan)
+    np.testing.assert_array_equal(drawn, gathers[0, [1, 2, 3, 0]].T)
+    assert np.isfinite(mesh.get_clim()).all()
+    bottom, top = figure.axes[0].get_ylim()
+    assert bottom > TIME[-1] > top
 
 
 def test_silence_can_be_drawn():

@@ -68,6 +68,16 @@ def test_options_of_train(survey, tmp_path, options, told):
         (["--dtype", "int8"], "unknown dtype"),
         (["--preset", "huge"], "unknown preset"),
         (["--spacing", 10], "belongs to --velocity-models"),
+        (["--grid", "48"], "--grid is two numbers of points"),
+        (["--grid-spacing", 30], "a spacing of 20 m at most"),
+        (["--peak-frequency", 40], "1.7 points a wavelength of 1000 m/s at 40 Hz, and waves need 5"),
+        (["--sample-interval", 0.05], "cannot hold a wavelet of 10 Hz"),
+        (["--source-depth", 5000], "a source depth of 5000 m is outside the grid"),
+        (["--receiver-depth", 600], "a deeper grid, or --velocity-models"),
+        (["--velocity-limits", 3000, 2000], "velocity limits of 3000 to 2000 m/s"),
+        (["--sources", 0], "at least one of its sources"),
+        (["--acquisition", "nowhere.toml"], "nowhere.toml cannot be read"),
+        (["--acquisition", "nowhere.toml", "--preset", "demo"], "exclude each other"),
     ],
 )
 def test_options_of_generate(tmp_path, options, told):

@@ -10,12 +10,13 @@ import xarray
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
+from data_gen.formats.export import write_prediction
 from data_gen.grid import Grid
 from models.cnn import DEMO, cnn
 from models.conditioning import Conditioning, training_rms
 from training.archive import Card
 from training.pipeline import PREDICTION_BATCH
-from training.prediction import in_the_network_s_unit, open_gathers, predict_gathers, write_prediction
+from training.prediction import in_the_network_s_unit, open_gathers, predict_gathers
 from training.predictor import Predictor
 from training.settings import Settings
 
@@ -106,9 +107,9 @@ def test_what_is_no_file_of_gathers_is_refused(tmp_path):
     for path, told in (
         (tmp_path, "is a folder"),
         (tmp_path / "nowhere.h5", "does not exist"),
-        (tmp_path / "text.h5", "cannot be read as HDF5 or .npy"),
+        (tmp_path / "text.h5", "cannot be read as HDF5 or netCDF"),
         (tmp_path / "text.npy", "cannot be read as HDF5 or .npy"),
-        (tmp_path / "other.h5", "no dataset `gathers`, only: group, shots"),
+        (tmp_path / "other.h5", "no dataset `gathers`, only: shots"),
     ):
         with pytest.raises(DataError, match=told) as refusal:
             read(path)
@@ -145,8 +146,7 @@ def test_gathers_of_another_unit_are_refused_or_rescaled(tmp_path, network, pred
 def test_a_file_is_closed_when_it_is_read(tmp_path):
     path = stored(tmp_path / "g.h5")
     with open_gathers(path, GRID) as gathers:
-        assert gathers.data
-    assert not gathers.data  # h5py's way to say that the file is closed
+        assert len(gathers[0:1])
     with h5py.File(path, "r+") as file:
         file["gathers"][0] = 0.0
 

@@ -30,7 +30,7 @@ LINES: Mapping[str, Callable[[Acquisition], Acquisition]] = {
         line, sources=line.sources + 1, receivers=line.receivers + 5
     ),
     "receivers two grid points deeper": lambda line: replace(
-        line, receiver_depth=line.receiver_depth + 2 * line.grid.spacing
+        line, receiver_depth=tuple(line.receiver_z + 2 * line.grid.spacing)
     ),
     "twice the samples a second": lambda line: replace(
         line, samples=2 * line.samples - 1, sample_interval=line.sample_interval / 2

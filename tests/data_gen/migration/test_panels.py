@@ -13,6 +13,7 @@ from data_gen.geology import random_model
 from data_gen.grid import Grid
 from data_gen.migration.panels import PanelDefinition, PanelMaker
 from data_gen.migration.reference import References, draw_profiles, simulate_profiles
+from data_gen.migration.store import in_view
 from data_gen.simulator.acoustic import Simulator
 
 GRID = Grid(48, 50, 15.0)
@@ -89,6 +90,22 @@ def test_dead_traces_are_those_of_a_line_without_them(maker, gathers):
     np.testing.assert_allclose(maker.panels(silent), maker.panels(gathers, live), atol=1e-6)
     noisy = gathers + 1e3 * ~live[..., None]
     np.testing.assert_array_equal(maker.panels(noisy, live), maker.panels(gathers, live))
+
+
+def test_a_spread_that_moves_is_migrated_by_its_live_traces_alone(definition, models):
+    """Whatever stands in the traces of receivers that were not live counts for nothing."""
+    rows = tuple(tuple(range(5 * source, 5 * source + 5)) for source in range(5))
+    moving = replace(LINE, live_receivers=rows)
+    references = simulate_profiles(np.array(definition.profiles), moving)
+    made = PanelMaker(definition, moving, references)
+    whole = Simulator(LINE).gather(models[7])
+    panels = made.panels(whole)
+    assert np.isfinite(panels).all()
+    noisy = whole + 1e3 * ~moving.live[..., None]
+    np.testing.assert_array_equal(made.panels(noisy), panels)
+    np.testing.assert_array_equal(made.panels(Simulator(moving).gather(models[7])), panels)
+    views = [in_view(made, whole, index, 1) for index in range(40)]  # some of which draw no live trace
+    assert np.isfinite(views).all()
 
 
 def test_the_mirrored_survey_has_the_mirrored_panels(maker, gathers):

@@ -24,14 +24,22 @@ def line(free_surface: bool) -> Acquisition:
     )  # fmt: skip
 
 
+MOVING = Acquisition(
+    GRID, sources=2, receivers=3, samples=60, sample_interval=0.012, source_depth=(22.0, 40.0),
+    receiver_depth=(15.0, 33.0, 80.0), peak_frequency=12.0, source_positions=(100.0, 400.0),
+    receiver_positions=(50.0, 321.0, 600.0), live_receivers=((0, 1), (1, 2)),
+)  # fmt: skip
+"""A spread that moves, with every station at a depth of its own."""
+
+
 def bumps(seed: int, size: float, width: float) -> np.ndarray:
     """A smooth random change of velocity [m/s], as large at the sides as inside."""
     return size * gaussian_filter(np.random.default_rng(seed).normal(size=START.shape), width)
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["absorbing", "free surface"])
+@pytest.fixture(scope="module", params=[line(False), line(True), MOVING], ids=["absorbing", "free surface", "moving"])
 def exact(request: pytest.FixtureRequest) -> GradientSimulator:
-    return GradientSimulator(line(request.param), dtype=np.float64, every_step=True)
+    return GradientSimulator(request.param, dtype=np.float64, every_step=True)
 
 
 def least_squares(observed: np.ndarray):
@@ -67,11 +75,16 @@ def test_adjoint_is_that_of_the_jacobian(exact: GradientSimulator) -> None:
     assert np.sum(forward * d) == pytest.approx(np.sum(back * change), rel=1e-6)
 
 
-@pytest.mark.parametrize("free_surface", [False, True])
-def test_once_a_sample_in_float32_is_the_gradient_of_every_step(free_surface: bool) -> None:
+@pytest.fixture(scope="module")
+def sampled() -> GradientSimulator:
+    return GradientSimulator(line(False))
+
+
+@pytest.mark.parametrize("exact", [line(False)], indirect=True)
+def test_once_a_sample_in_float32_is_the_gradient_of_every_step(
+    exact: GradientSimulator, sampled: GradientSimulator
+) -> None:
     """What the record's Nyquist frequency cuts off is below a thousandth."""
-    exact = GradientSimulator(line(free_surface), dtype=np.float64, every_step=True)
-    sampled = GradientSimulator(line(free_surface))
     residual = least_squares(exact.gather(START + bumps(0, 1500.0, 3.0)))
     misfit, gradient = exact.gradient(START, residual)
     near, once_a_sample = sampled.gradient(START.astype(np.float32), residual)
@@ -79,12 +92,11 @@ def test_once_a_sample_in_float32_is_the_gradient_of_every_step(free_surface: bo
     assert np.linalg.norm(once_a_sample - gradient) < 2e-3 * np.linalg.norm(gradient)
 
 
-def test_gradient_of_a_mirrored_model_is_mirrored() -> None:
-    simulator = GradientSimulator(line(False))
+def test_gradient_of_a_mirrored_model_is_mirrored(sampled: GradientSimulator) -> None:
     velocity = (START + bumps(4, 1500.0, 3.0)).astype(np.float32)
-    residual = least_squares(np.zeros(simulator.acquisition.gather_shape))
-    misfit, gradient = simulator.gradient(velocity, residual)
-    same, mirrored = simulator.gradient(np.ascontiguousarray(velocity[:, ::-1]), residual)
+    residual = least_squares(np.zeros(sampled.acquisition.gather_shape))
+    misfit, gradient = sampled.gradient(velocity, residual)
+    same, mirrored = sampled.gradient(np.ascontiguousarray(velocity[:, ::-1]), residual)
     assert same == pytest.approx(misfit, rel=1e-4)
     assert np.linalg.norm(mirrored[:, ::-1] - gradient) < 1e-3 * np.linalg.norm(gradient)
 

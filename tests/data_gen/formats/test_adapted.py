@@ -1,0 +1,115 @@
+"""Gathers of another line brought to a network's grid and samples: what is used, what is said, what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from data_gen.acquisition import Acquisition
+from data_gen.errors import DataError
+from data_gen.formats.adapted import adapt, resample
+from data_gen.formats.shots import Geometry
+from data_gen.grid import Grid
+from data_gen.simulator.acoustic import Simulator
+
+OURS = Acquisition(Grid(40, 44, 15.0), sources=3, receivers=12, samples=60, sample_interval=0.008)
+THEIRS = Geometry(
+    source_x=np.array([0.0, 200.0, 600.0, 700.0]),
+    receiver_x=np.array([-50.0, 0.0, 101.5, 300.0, 645.0]),
+    source_z=np.full(4, 15.0),
+    receiver_z=np.array([15.0, 15.0, 30.0, 15.0, 15.0]),
+    time=0.004 * np.arange(300),
+)
+
+
+def test_resampled_gathers_are_those_that_would_have_been_recorded():
+    """From 4 to 8 ms and back, beginning later: the wavelet's band ends at 30 Hz, well below either Nyquist frequency.
+
+    Both are simulated with steps of their own, 0.9 % apart at the source itself; the cut end of a record rings.
+    """
+    fine = replace(OURS, samples=119, sample_interval=0.004)
+    velocity = (1700 + 2 * OURS.grid.depth[:, None] + 0 * OURS.grid.x[None]).astype(np.float32)
+    coarse_gathers, fine_gathers = Simulator(OURS).gather(velocity), Simulator(fine).gather(velocity)
+    scale = np.abs(coarse_gathers).max()
+    down = resample(fine_gathers, fine.time, OURS.time)
+    np.testing.assert_allclose(down[..., :55], coarse_gathers[..., :55], atol=0.01 * scale)
+    up = resample(coarse_gathers, OURS.time, fine.time)
+    np.testing.assert_allclose(up[..., :110], fine_gathers[..., :110], atol=0.015 * scale)
+    late = resample(fine_gathers[..., 5:], fine.time[5:], OURS.time)
+    assert not late[..., :2].any()
+    np.testing.assert_allclose(late[..., :55], coarse_gathers[..., :55], atol=0.01 * scale)
+    np.testing.assert_array_equal(resample(coarse_gathers, OURS.time, OURS.time[:50]), coarse_gathers[..., :50])
+
+
+def test_another_line_is_used_as_far_as_the_grid_reaches():
+    live = np.ones((4, 5), bool)
+    live[0, 1] = False
+    adapted = adapt((2, 4, 5, 300), replace(THEIRS, live=live), OURS)
+    line = adapted.acquisition
+    np.testing.assert_array_equal(line.source_x, [0, 200, 600])
+    np.testing.assert_array_equal(line.receiver_x, [0, 101.5, 300, 645])
+    np.testing.assert_array_equal(line.receiver_z, [15, 30, 15, 15])
+    assert (line.samples, line.sample_interval) == (60, 0.008)
+    assert not line.live[0, 0]
+    assert line.live.sum() == 11
+    assert adapted.remarks == (
+        "1 of 4 sources are beyond the network's grid: left out",
+        "1 of 5 receivers are beyond the network's grid: left out",
+        "resampled from 300 samples of 4 ms from 0 s on to 60 of 8 ms",
+    )
+    stored = np.random.default_rng(0).normal(size=(2, 4, 5, 300))
+    stored[1, 1, 2, 7] = np.nan
+    gathers = adapted.gathers(stored)
+    assert gathers.shape == (2, 3, 4, 60)
+    assert gathers.dtype == np.float32
+    silent = ~gathers.any(axis=-1)
+    assert {tuple(place) for place in np.argwhere(silent)} == {(0, 0, 0), (1, 0, 0), (1, 1, 1)}
+
+
+def test_the_origin_moves_the_grid_along_the_line():
+    far = replace(THEIRS, source_x=THEIRS.source_x + 5e5, receiver_x=THEIRS.receiver_x + 5e5)
+    moved, here = adapt((4, 5, 300), far, OURS, 5e5), adapt((4, 5, 300), THEIRS, OURS)
+    assert moved.acquisition == here.acquisition
+    with pytest.raises(DataError, match="sources stand between 500000 and 500700 m, and the network's grid reaches"):
+        adapt((4, 5, 300), far, OURS)
+
+
+def test_the_line_of_training_is_itself():
+    told = Geometry(OURS.source_x, OURS.receiver_x + 0.01, OURS.source_z, OURS.receiver_z, time=OURS.time)
+    for geometry in (told, Geometry()):
+        assert adapt(OURS.gather_shape, geometry, OURS).acquisition == OURS
+    assert adapt(OURS.gather_shape, told, OURS).remarks == ()
+    assert len(adapt(OURS.gather_shape, Geometry(), OURS).remarks) == 2
+
+
+def test_records_of_another_length_and_another_top_are_said():
+    time = THEIRS.time[:60:2]
+    short = adapt((4, 5, 30), replace(THEIRS, time=time, free_surface=True), OURS)
+    assert short.acquisition.samples == 30
+    assert short.acquisition.free_surface
+    assert "records end at 0.232 s, those of training at 0.472 s" in short.remarks
+    assert "warning: recorded under a free surface, and the network was trained under an absorbing top" in " ".join(
+        short.remarks
+    )
+    long = adapt((4, 5, 99), replace(THEIRS, time=0.008 * np.arange(99)), OURS)
+    assert "records are cut after 60 of 99 samples, as in training" in long.remarks
+
+
+@pytest.mark.parametrize(
+    ("shape", "changes", "told"),
+    [
+        ((4, 5, 300), {"source_x": None}, "there are 4 sources, and nothing says where they stand"),
+        ((4, 5, 300), {"time": None}, "there are 300 samples, and nothing says when"),
+        ((4, 5, 300), {"time": 0.03 * np.arange(300)}, "samples every 30 ms cannot hold waves of 10 Hz"),
+        ((4, 5, 300), {"time": 0.004 * np.arange(300) + 9}, "the record from 9 to .* is not that of"),
+        ((4, 5, 300), {"time": np.arange(300.0) ** 2}, "not taken at even intervals"),
+        ((4, 5, 300), {"live": np.zeros((4, 5), bool)}, "no trace has both"),
+        ((4, 5, 300), {"receiver_z": np.full(5, 5000.0)}, "--origin METRES"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(shape, changes, told):
+    with pytest.raises(DataError, match=told) as refusal:
+        adapt(shape, replace(THEIRS, **changes), OURS)
+    assert "\n" not in str(refusal.value)

@@ -1,0 +1,147 @@
+"""Surveys and trainings that grow: the first models stay the same bytes, and what was trained on is still known."""
+
+from __future__ import annotations
+
+import shutil
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from data_gen.errors import DataError
+from data_gen.survey.reader import Survey
+from data_gen.survey.specification import shard_path
+from tomo.cli import app
+from training.archive import read_card
+from training.evaluation.evaluate import untouched
+from training.origin import Start
+from training.predictor import load
+from training.runs import begin_run, open_run
+from training.start import source_of
+
+LINE = ("--grid", "40x40", "--sources", 3, "--receivers", 16, "--samples", 50)
+
+
+def tomo(*arguments):
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+def done(*arguments) -> str:
+    answer = tomo(*arguments)
+    assert answer.exit_code == 0, answer.exception
+    return answer.output + answer.stderr
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A survey of 20 models with a run, that has then grown to 36; its shards of before are kept beside it."""
+    folder = tmp_path_factory.mktemp("growing")
+    generate(folder / "survey", 20)
+    done("train", folder / "survey", "--epochs", 2, "--views", 2, "--output", folder / "run")
+    shutil.copytree(folder / "survey" / "shards", folder / "before")
+    assert "16 models are added to the 20 that are there" in generate(folder / "survey", 36)
+    return folder
+
+
+def generate(folder, models) -> str:
+    return done("generate", *LINE, "--models", models, "--workers", 1, "--output", folder)
+
+
+def test_the_first_models_of_a_survey_that_has_grown_are_the_same(folder):
+    grown = Survey.open(folder / "survey")
+    assert (len(grown), len(grown.train)) == (36, 29)
+    assert (folder / "before" / "00000.h5").read_bytes() == shard_path(folder / "survey", 0).read_bytes()
+    with h5py.File(folder / "before" / "00001.h5") as before:
+        np.testing.assert_array_equal(grown.gathers(range(16, 20)), before["gathers"][()])
+        np.testing.assert_array_equal(grown.velocity(range(16, 20)), before["velocity"][()])
+    grown.verify()
+    assert "36, 29 of them for training; grown from 20" in done("info", folder / "survey")
+    for other in (("--models", 20), ("--models", 40, "--seed", 1)):
+        answer = tomo("generate", *LINE, *other, "--output", folder / "survey")
+        assert "another survey" in str(answer.exception)
+
+
+def test_a_growth_that_was_interrupted_is_finished_with_the_same_bytes(folder, tmp_path):
+    shutil.copytree(folder / "survey", tmp_path / "survey")
+    shutil.rmtree(tmp_path / "survey" / "shards")
+    shutil.copytree(folder / "before", tmp_path / "survey" / "shards")  # killed before the first new shard
+    generate(tmp_path / "survey", 36)
+    for shard in range(3):
+        assert shard_path(tmp_path / "survey", shard).read_bytes() == shard_path(folder / "survey", shard).read_bytes()
+
+
+def test_a_run_of_the_smaller_survey_is_scored_on_models_that_are_new_to_it(folder):
+    run, survey = open_run(folder / "run"), Survey.open(folder / "survey")
+    assert run.find_survey().identity() == survey.identity()
+    np.testing.assert_array_equal(untouched(survey, [run]), np.arange(29, 36))
+    said = done("evaluate", folder / "run", "--output", folder / "scores")
+    assert "7 test models of survey" in said
+    first = load(folder / "run").predict(survey.gathers([30]))
+    stored = load(folder / "run").predict_models(survey, np.array([30]))  # by panels, of which a part was made before
+    np.testing.assert_allclose(stored, first, atol=3.0)  # panels on disk are float16
+    longer = tomo("train", folder / "survey", "--epochs", 2, "--views", 2, "--output", folder / "run")
+    assert "was begun before" in str(longer.exception)
+    assert "--from" in str(longer.exception)
+
+
+def test_from_begins_with_another_run_s_weights_and_knows_its_training_models(folder, tmp_path):
+    arguments = (
+        "train", folder / "survey", "--from", folder / "run", "--epochs", 1, "--views", 2, "--learning-rate", 1e-9,
+        "--output", tmp_path / "fine",
+    )  # fmt: skip
+    done(*arguments)
+    fine, before = open_run(tmp_path / "fine"), open_run(folder / "run")
+    assert before.trained_on() < fine.trained_on()
+    assert (fine.start.name, fine.start.known) == ("run", True)
+    assert read_card(fine.model_file).panels == read_card(before.model_file).panels
+    gathers = Survey.open(folder / "survey").gathers([35])
+    np.testing.assert_allclose(load(fine.folder).predict(gathers), load(before.folder).predict(gathers), atol=1.0)
+    assert "already trained" in done(*arguments)
+    other = tomo(
+        "train", folder / "survey", "--from", folder / "run", "--network", "unet-large", "--output", tmp_path / "x"
+    )
+    assert "give --network unet" in str(other.exception)
+    assert not (tmp_path / "x").exists()
+    elsewhere = tomo("train", folder / "survey", "--from", "pretrained", "--output", tmp_path / "x")
+    assert "pretrained was trained on another geometry" in str(elsewhere.exception)
+
+
+def test_of_an_archive_alone_the_training_models_are_unknown(folder, tmp_path):
+    shutil.copy(folder / "run" / "model.keras", tmp_path / "alone.keras")
+    source = source_of(str(tmp_path / "alone.keras"))
+    assert source.trained_on is None
+    assert source_of(str(folder / "run")).trained_on == open_run(folder / "run").trained_on()
+    run = begin_run(tmp_path / "fine", open_run(folder / "run").settings, Survey.open(folder / "survey"), source)
+    assert begin_run(run.folder, run.settings, Survey.open(folder / "survey")).start == Start(
+        name="alone.keras", known=False
+    )
+    with pytest.raises(DataError, match="did not begin with run"):
+        begin_run(run.folder, run.settings, Survey.open(folder / "survey"), source_of(str(folder / "run")))
+
+
+@pytest.mark.parametrize("options", [(), ("--keep-checkpoint",)], ids=["weights", "state"])
+def test_more_epochs_go_on_from_a_finished_run(folder, tmp_path, options):
+    command = ("train", folder / "survey", "--views", 2, "--output", tmp_path / "run", *options)
+    done(*command, "--epochs", 2)
+    run = open_run(tmp_path / "run")
+    rows, weights = run.history(), keras.saving.load_model(run.model_file).get_weights()
+    said = done(*command, "--epochs", 4)
+    assert "epoch 3 of 4" in said
+    assert "epoch 2 of 4" not in said
+    longer = open_run(tmp_path / "run")
+    assert (longer.settings.epochs, longer.start.epochs, longer.start.state) == (4, 2, bool(options))
+    history = longer.history()
+    assert history["epoch"] == [0, 1, 2, 3]
+    assert history["loss"][:2] == rows["loss"]
+    assert history["seconds"] == sorted(history["seconds"])
+    assert min(history["val_objective"][2:]) < min(rows["val_objective"]) or all(
+        np.array_equal(a, b)
+        for a, b in zip(weights, keras.saving.load_model(longer.model_file).get_weights(), strict=True)
+    )
+    assert "already trained" in done(*command, "--epochs", 4)
+    assert "another run" in str(tomo(*command, "--epochs", 3).exception)
+    if options:
+        longer.model_file.unlink()
+        assert "is not finished: continue it with --epochs 4" in str(tomo(*command, "--epochs", 5).exception)
