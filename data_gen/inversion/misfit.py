@@ -14,7 +14,7 @@ from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, SettingError
 
 SOURCES = ("known", "amplitude", "wavelet")
-"""What of the source is known: all; its wavelet but for a factor; nothing."""
+"""What of the source is to be estimated: nothing, it is known; its strength in each shot; its wavelet too."""
 
 ORDER = 4
 """Of the low-pass filter, a Butterworth's, forwards and backwards: its phase is zero."""
