@@ -98,7 +98,7 @@ def refine(
 def _given(
     stack: ExitStack, run: Path, gathers: Path | None, predictor: Predictor, models: int, origin: float
 ) -> tuple[list[str], np.ndarray, Acquisition, np.ndarray | None]:
-    """Names of the models, their gathers (model, source, receiver, time), their acquisition, and the true models where they are known."""
+    """Names of the models, gathers (model, source, receiver, time), acquisition, and true models if known."""
     import numpy as np
 
     from training.evaluation.evaluate import untouched
