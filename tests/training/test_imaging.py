@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -22,8 +23,9 @@ from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification
 from models.conditioning import Conditioning
 from models.registry import NETWORKS
+from tomo.refine import refine
 from training.archive import publish
-from training.benchmark import lines
+from training.benchmark import lines, refinement
 from training.benchmark.imaging import compare_imaging, summary
 from training.evaluation.evaluate import evaluate
 from training.fit import train
@@ -280,3 +282,31 @@ def test_other_lines_are_scored_on_the_same_models(run, survey, tmp_path, monkey
     own = evaluate([run], np.zeros(LINE.grid.shape, np.float32), survey, survey.test).means()["unet"]
     # Panels on disk are float16.
     assert results["lines"]["as trained"]["scores"]["unet"]["rmse"] == pytest.approx(own["rmse"], rel=1e-2)
+
+
+def test_predictions_are_refined_and_the_file_continued(run, survey, tmp_path):
+    hard = {"20 dB": refinement.Condition(20.0)}
+    output = tmp_path / "refinement.json"
+    first = refinement.compare_refinement([run.folder], survey, 1, output, hard)
+    again = refinement.compare_refinement([run.folder], survey, 2, output, hard)
+    assert again["rows"][:3] == first["rows"]
+    assert [row["start"] for row in first["rows"]] == ["unet", "mean model", "gradient model"]
+    assert all(row["misfit"] <= row["misfit_before"] for row in again["rows"])
+    row = refinement.summary(again)["20 dB", "unet"]
+    assert row["models"] == 2
+    assert row["after"]["rmse"] == pytest.approx(np.mean([each["after"]["rmse"] for each in again["rows"][::3]]))
+    other_survey = ArraySurvey(np.zeros((2, *LINE.gather_shape)), np.full((2, 40, 40), 2000.0), LINE, 1)
+    with pytest.raises(DataError, match="another comparison"):
+        refinement.compare_refinement([], other_survey, 1, output, hard)
+
+
+def test_tomo_refine_writes_what_explains_the_gathers_better(run, survey, tmp_path, capsys):
+    output = tmp_path / "refined.h5"
+    refine(run.folder, models=1, output=output)
+    with h5py.File(output) as file:
+        assert file["velocity"].shape == (1, 40, 40)
+        assert file["misfit"][0] < file["misfit_of_prediction"][0]
+    assert (tmp_path / "refined.png").exists()
+    assert f"model {survey.test[0]}" in capsys.readouterr().out
+    with pytest.raises(DataError, match="already exists"):
+        refine(run.folder, models=1, output=output)

@@ -9,9 +9,10 @@ from tomo.benchmark.lines import lines
 from tomo.benchmark.memory import memory
 from tomo.benchmark.migration import migration
 from tomo.benchmark.optimizer import optimizer
+from tomo.benchmark.refinement import refinement
 from tomo.benchmark.simulator import simulator
 from tomo.benchmark.stability import stability
 
 benchmark = typer.Typer(help="Measure the parts of tomo against their peers.", no_args_is_help=True)
-for command in (simulator, migration, imaging, lines, optimizer, stability, memory):
+for command in (simulator, migration, imaging, lines, refinement, optimizer, stability, memory):
     benchmark.command()(command)
