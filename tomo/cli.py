@@ -20,6 +20,7 @@ from tomo.generate import generate
 from tomo.info import info
 from tomo.predict import predict
 from tomo.publish import publish
+from tomo.refine import refine
 from tomo.train import train
 
 app = typer.Typer(
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (generate, acquisition, info, gallery, train, evaluate, predict, export, publish):
+for command in (generate, acquisition, info, gallery, train, evaluate, predict, refine, export, publish):
     app.command()(command)
 
 app.add_typer(benchmark, name="benchmark")

@@ -46,11 +46,14 @@ class Layer:
 
 
 class Strip(devito.SubDomain):
-    """The cells along one side: `side` is left or right end of the axis, 0 for depth, 1 for x."""
+    """The cells along one side: `side` is left or right end of the axis, 0 for depth, 1 for x.
 
-    def __init__(self, name: str, axis: int, side: str, cells: int) -> None:
+    One that is `wide` holds what a derivative of the layer's cells reaches.
+    """
+
+    def __init__(self, name: str, axis: int, side: str, cells: int, wide: bool = False) -> None:
         self.name = name
-        self.axis, self.side, self.cells = axis, side, cells
+        self.axis, self.side, self.cells, self.wide = axis, side, cells, wide
         super().__init__()
 
     def define(self, dimensions: Sequence[devito.Dimension]) -> dict:
@@ -60,18 +63,21 @@ class Strip(devito.SubDomain):
         return extents
 
 
-def strips(cells: int, free_surface: bool) -> tuple[Strip, ...]:
-    """The layer's strips: all four sides, or three under a free surface.
+def strips(cells: int, free_surface: bool, reach: int) -> tuple[Strip, ...]:
+    """The layer's strips, and wide ones that reach some cells farther: four sides, or three under a free surface.
 
     Those along x, the inner loop, are whole vectors: beyond the layer's cells the correction is zero.
     """
-    whole = -(-cells // VECTOR) * VECTOR
-    sides = [
-        Strip("bottom", 0, "right", cells),
-        Strip("left", 1, "left", whole),
-        Strip("right", 1, "right", whole),
-    ]
-    return tuple(sides if free_surface else [Strip("top", 0, "left", cells), *sides])
+
+    def vectors(cells: int) -> int:
+        return -(-cells // VECTOR) * VECTOR
+
+    sides = [("top", 0, "left"), ("bottom", 0, "right"), ("left", 1, "left"), ("right", 1, "right")]
+    return tuple(
+        Strip(f"{name}{'_wide' * wide}", axis, side, vectors(width) if axis else width, wide)
+        for wide, width in ((False, cells), (True, cells + reach))
+        for name, axis, side in sides[free_surface:]
+    )
 
 
 def layer_equations(
@@ -89,19 +95,14 @@ def layer_equations(
     """
     equations, memory = [], []
     for axis, dimension in enumerate(grid.dimensions):
-        sides = [strip for strip in grid.subdomains.values() if getattr(strip, "axis", None) == axis]
+        sides = _sides(grid, axis)
         a, slope = _coefficients(layer, grid, axis, {strip.side for strip in sides}, step)
-        states = [
-            devito.TimeFunction(
-                name=f"memory{k}_{dimension.name}", grid=grid, time_order=1, space_order=0, save=Buffer(1)
-            )
-            for k in range(3)
-        ]
+        states = _states("memory", grid, axis)
         memory += states
         r0, r1, r2 = (state.forward for state in states)
         for strip in sides:
             first, second, once, twice = (
-                Symbol(name=f"{name}_{strip.name}", dtype=np.float32) for name in ("first", "second", "once", "twice")
+                Symbol(name=f"{name}_{strip.name}", dtype=grid.dtype) for name in ("first", "second", "once", "twice")
             )
             equations += [
                 devito.Eq(left, right, subdomain=strip)
@@ -117,6 +118,70 @@ def layer_equations(
                 )
             ]
     return equations, memory
+
+
+def layer_adjoint(
+    layer: Layer,
+    grid: devito.Grid,
+    field: devito.TimeFunction,
+    scale: devito.Function,
+    target: devito.TimeFunction,
+    step: float,
+) -> tuple[list[devito.Eq], list[devito.TimeFunction]]:
+    """The transpose of `layer_equations`, in reversed time: what it adds to `target` of the adjoint `field` q.
+
+    The filters' memories r0, r1, r2 have adjoints of their own, which run backwards; with `second` and `first` the
+    adjoints of the derivatives of u, the Laplacian's correction is `scale` times d²(second) - d(first): a second
+    difference is its own transpose, a first one minus its own. Returns the equations and the states, as there.
+    """
+    equations, memory = [], []
+    for axis, dimension in enumerate(grid.dimensions):
+        sides = _sides(grid, axis)
+        a, slope = _coefficients(layer, grid, axis, {strip.side for strip in sides}, step)
+        states = _states("adjoint_memory", grid, axis)
+        r0, r1, r2 = (state.forward for state in states)
+        first, second = (
+            devito.TimeFunction(
+                name=f"adjoint_{name}_{dimension.name}", grid=grid, time_order=1, space_order=target.space_order,
+                save=Buffer(1),
+            )
+            for name in ("first", "second")
+        )  # fmt: skip
+        memory += [*states, first, second]
+        for strip in sides:
+            once, twice = (Symbol(name=f"{name}_{strip.name}", dtype=grid.dtype) for name in ("once", "twice"))
+            equations += [
+                devito.Eq(left, right, subdomain=strip)
+                for left, right in (
+                    (twice, a * field + 2 * a * (1 - a) * r2),
+                    (once, a * twice + 2 * a * (1 - a) * r1),
+                    (second, once - field),
+                    (first, 2 * a * slope * r0 - slope * once),
+                    (r2, (2 * a - 1) * r2 - field),
+                    (r1, (2 * a - 1) * r1 - twice),
+                    (r0, (2 * a - 1) * r0 - once),
+                )
+            ]
+        back = getattr(second, f"d{dimension.name}2") - getattr(first, f"d{dimension.name}")
+        equations += [
+            devito.Eq(target, target + scale * back, subdomain=strip) for strip in _sides(grid, axis, wide=True)
+        ]
+    return equations, memory
+
+
+def _sides(grid: devito.Grid, axis: int, wide: bool = False) -> list[Strip]:
+    strips = [strip for strip in grid.subdomains.values() if isinstance(strip, Strip)]
+    return [strip for strip in strips if strip.axis == axis and strip.wide == wide]
+
+
+def _states(name: str, grid: devito.Grid, axis: int) -> list[devito.TimeFunction]:
+    """The three memory variables of an axis."""
+    return [
+        devito.TimeFunction(
+            name=f"{name}{k}_{grid.dimensions[axis].name}", grid=grid, time_order=1, space_order=0, save=Buffer(1)
+        )
+        for k in range(3)
+    ]
 
 
 def _coefficients(

@@ -1,0 +1,154 @@
+"""`tomo refine`: a run's predictions, refined by the wave equation."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from data_gen.errors import DataError
+from data_gen.salt import is_salt
+from tomo.console import print_table, progress, remark, table
+from tomo.tensorflow import load_tensorflow
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from data_gen.acquisition import Acquisition
+    from data_gen.inversion.invert import Inversion
+    from training.predictor import Predictor
+
+DRAWN = 4
+"""Models in the picture."""
+
+
+def refine(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run, a .keras file, or `pretrained`.")],
+    gathers: Annotated[
+        Path | None,
+        typer.Argument(help="File of gathers, as for `tomo predict`; default: the test models of the run's survey."),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option(help="File to write, `velocity` and `prediction` (model, depth, x) in m/s: .h5 or .nc.")
+    ] = Path("refined.h5"),
+    models: Annotated[int, typer.Option(min=1, help="Models to refine, the first ones.")] = 4,
+    source: Annotated[
+        str,
+        typer.Option(
+            help="What of the sources is to be estimated: nothing (known), their strength in each shot (amplitude), "
+            "their wavelet too (wavelet)."
+        ),
+    ] = "amplitude",
+    origin: Annotated[float, typer.Option(help="Where the network's grid begins in the file's x [m].")] = 0.0,
+) -> None:
+    """Predict velocity models from gathers, and refine them by full-waveform inversion of the same gathers.
+
+    Low frequencies first, then all, until the misfit is that of the noise. Of prediction and inversion that whose
+    simulated gathers are nearer to the given ones is kept. Misfits are RMS of the difference to the given gathers over
+    RMS of these.
+    """
+    load_tensorflow()
+    import numpy as np
+
+    from data_gen.formats.export import check_format, write_prediction
+    from data_gen.inversion.invert import SCHEDULE
+    from figures.velocity import velocity_panels
+    from tomo.pictures import save
+    from training.predictor import load
+    from training.refinement import most_simulations
+    from training.refinement import refine as refined
+
+    check_format(output)
+    picture = output.with_suffix(".png")
+    for path in (output, picture, picture.with_suffix(".pdf")):
+        if path.exists():
+            raise DataError(f"{path} already exists: choose another name for --output")
+    predictor = load(run)
+    with ExitStack() as stack:
+        names, given, acquisition, reference = _given(stack, run, gathers, predictor, models, origin)
+        prediction = predictor.predict(given, acquisition)
+        found: list[Inversion] = []
+        with progress("refining", len(given) * most_simulations(SCHEDULE), "gradients") as advance:
+            for each in refined(
+                prediction, given, acquisition, source=source, progress=lambda model, misfit: advance(1)
+            ):
+                found.append(each)
+                advance(most_simulations(SCHEDULE) - sum(map(len, each.history)))
+    velocity = np.stack([each.velocity for each in found])
+    columns = {
+        "misfit": np.sqrt([each.misfit for each in found]),
+        "misfit_of_prediction": np.sqrt([each.start for each in found]),
+        "misfit_of_noise": np.sqrt([each.noise for each in found]),
+    }
+    _report(names, predictor, prediction, velocity, columns, reference)
+    title = f"velocity models that {run.resolve().stem} predicts, refined by full-waveform inversion"
+    write_prediction(output, velocity, predictor.acquisition, columns, title)
+    shown = {} if reference is None else {"reference": reference[:DRAWN]}
+    shown |= {"prediction": prediction[:DRAWN], "refined": velocity[:DRAWN]}
+    figure = velocity_panels(
+        shown, predictor.acquisition.grid.spacing, samples=names[:DRAWN],
+        limits=predictor.acquisition.velocity_limits, salt={name: is_salt(images) for name, images in shown.items()},
+    )  # fmt: skip
+    save(figure, picture)
+    print(f"{len(velocity)} velocity models: {output}, the first of them drawn in {picture}")
+
+
+def _given(
+    stack: ExitStack, run: Path, gathers: Path | None, predictor: Predictor, models: int, origin: float
+) -> tuple[list[str], np.ndarray, Acquisition, np.ndarray | None]:
+    """Names of the models, gathers (model, source, receiver, time), acquisition, and true models if known."""
+    import numpy as np
+
+    from training.evaluation.evaluate import untouched
+    from training.prediction import open_gathers, open_line
+    from training.runs import open_run
+
+    if gathers is None:
+        opened = open_run(run)
+        survey = opened.find_survey()
+        indices = untouched(survey, [opened])[:models]
+        if not len(indices):
+            raise DataError(f"{survey.folder} has no test models: name a file of gathers")
+        names = [f"model {index}" for index in indices]
+        return names, survey.gathers(indices), survey.acquisition, survey.velocity(indices)
+    if predictor.card.panels is None:
+        file = stack.enter_context(open_gathers(gathers, predictor.acquisition))
+    else:
+        file = stack.enter_context(open_line(gathers, predictor.acquisition, origin))
+    if file.adapted is not None:
+        for text in file.adapted.remarks:
+            remark(f"{gathers.name}: {text}")
+    reference = None if file.velocity is None else np.asarray(file.velocity[:models])
+    values = file[slice(0, models)]
+    return [f"model {number}" for number in range(len(values))], values, file.acquisition, reference
+
+
+def _report(
+    names: list[str],
+    predictor: Predictor,
+    prediction: np.ndarray,
+    velocity: np.ndarray,
+    misfits: dict[str, np.ndarray],
+    reference: np.ndarray | None,
+) -> None:
+    """Print misfits before and after, and scores where the true models are known."""
+    from training.evaluation.scores import score
+
+    header = ["", "misfit of the prediction", "refined", "of the noise"]
+    cells = [misfits["misfit_of_prediction"], misfits["misfit"], misfits["misfit_of_noise"]]
+    columns = [[f"{value:.3f}" for value in each] for each in cells]
+    if reference is not None:
+        acquisition = predictor.acquisition
+        before, after = (
+            score(images, reference, acquisition.velocity_limits, acquisition.grid.spacing)
+            for images in (prediction, velocity)
+        )
+        for name, field, form in (("RMSE m/s", "rmse", "{:.0f}"), ("SSIM", "ssim", "{:.3f}")):
+            header += [f"{name} of the prediction", "refined"]
+            columns += [[form.format(getattr(row, field)) for row in rows] for rows in (before, after)]
+    shown = table(*header)
+    for name, row in zip(names, zip(*columns, strict=True), strict=True):
+        shown.add_row(name, *row)
+    print_table(shown)
