@@ -12,7 +12,7 @@ from figures.palette import draw_error, draw_outline, draw_velocity, fitted
 PANEL = 2.1
 """Width of a panel [inch]."""
 
-WIDTH = 28
+WIDTH = 26
 """Characters over a panel."""
 
 TRUTH = "reference"
@@ -45,7 +45,7 @@ def velocity_panels(
     reference = models[titles[0]]
     limits = limits or (float(np.min(reference)), float(np.max(reference)))
     shape = reference.shape[1] / reference.shape[2]
-    figure = _figure(len(titles), count, shape)
+    figure = _figure(titles, count, shape)
     panels = figure.subplots(count, len(titles), sharex=True, sharey=True, squeeze=False)
     for (row, column), axes in np.ndenumerate(panels):
         title = titles[column]
@@ -88,7 +88,7 @@ def error_panels(
         greatest: end [m/s] of the scale.
     """
     shape = reference.shape[1] / reference.shape[2]
-    figure = _figure(len(predictions), len(reference), shape)
+    figure = _figure(list(predictions), len(reference), shape)
     panels = figure.subplots(len(reference), len(predictions), sharex=True, sharey=True, squeeze=False)
     for (row, column), axes in np.ndenumerate(panels):
         title = list(predictions)[column]
@@ -106,9 +106,10 @@ def error_panels(
     return figure
 
 
-def _figure(columns: int, rows: int, shape: float) -> Figure:
-    """An empty figure for so many panels of a `shape`, height over width, with room for labels and colour bar."""
-    size = (PANEL * columns + 1.9, (PANEL * shape + 0.35) * rows + 0.75)
+def _figure(titles: Sequence[str], rows: int, shape: float) -> Figure:
+    """An empty figure for a column a title, of panels of a `shape`, height over width, with room for labels and bar."""
+    lines = max(fitted(title, WIDTH).count("\n") for title in titles)
+    size = (PANEL * len(titles) + 1.9, (0.92 * PANEL * shape + 0.3) * rows + 0.17 * lines + 0.75)
     return Figure(figsize=size, layout="compressed")
 
 

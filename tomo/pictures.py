@@ -39,7 +39,7 @@ DISTURBANCES = {"signal_to_noise_ratio": "signal-to-noise ratio", "missing_recei
 def save(figure: Figure, path: Path) -> None:
     """Save a figure, whole or not at all; raises MachineError where it cannot be written."""
     with whole_file(path) as temporary:
-        figure.savefig(temporary, dpi=DPI, bbox_inches="tight")
+        figure.savefig(temporary, dpi=DPI)
 
 
 def save_with_pdf(figure: Figure, path: Path) -> None:

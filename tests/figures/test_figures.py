@@ -198,10 +198,13 @@ def test_long_names_are_broken_and_nothing_of_them_is_lost():
     assert max(map(len, lines)) <= 28
     assert "".join(lines) == name
     assert fitted("unet", 28) == "unet"
-    figure = velocity_panels({"reference": VELOCITY, name: VELOCITY}, 15.0, limits=(1000, 4800))
+    scores = {name: np.full(3, 0.5), name + "2": np.full(3, 0.5)}
+    models = {"reference": VELOCITY, **dict.fromkeys(scores, VELOCITY)}
+    figure = velocity_panels(models, 15.0, ssim=scores, rmse=scores, limits=(1000, 4800))
     figure.draw_without_rendering()
-    title, panel = figure.axes[1].title.get_window_extent(), figure.axes[1].get_window_extent()
-    assert title.width < 1.05 * panel.width
+    titles = [axes.title.get_window_extent() for axes in figure.axes[:3]]
+    assert titles[1].x1 < titles[2].x0
+    assert all(title.y0 > 0 and title.y1 <= figure.bbox.y1 + 1 for title in titles)
     x = np.arange(1, 4)
     legend = tomography_convergence({name: [Curve(x, x * 1e9, x * 0.1)]}).axes[0].get_legend()
     assert all(len(line) <= 36 for line in legend.get_texts()[0].get_text().split("\n"))
