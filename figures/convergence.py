@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from figures.palette import BASELINE_COLOUR, run_line
+from figures.palette import BASELINE_COLOUR, LEGEND, fitted, run_line
 
 X_LABELS = {"epochs": "epoch", "gradients": "gradient evaluations per sample", "seconds": "time (s)"}
 
@@ -65,10 +65,12 @@ def _convergence(
         if baseline is not None:
             axes.axhline(baseline[number], color=BASELINE_COLOUR, linestyle=(0, (1, 1)), label=baseline_name)
         axes.set_xlabel(X_LABELS[x_axis])
-        axes.xaxis.set_major_locator(MaxNLocator(integer=x_axis == "epochs"))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=x_axis == "epochs", min_n_ticks=1))
         axes.set_ylabel(labels[number])
         axes.grid(alpha=0.3)
     panels[0].set_yscale("log")
+    for line in panels[0].get_lines():
+        line.set_label(fitted(str(line.get_label()), LEGEND))
     panels[0].legend(loc="best", fontsize="small", framealpha=0.9)
     return figure
 
@@ -86,6 +88,8 @@ def _draw_run(
     sound = [(x, values) for x, values in repetitions if not np.isnan(values).any()]
     diverged = len(repetitions) - len(sound)
     if len(repetitions) == 1:
+        if len(repetitions[0][0]) == 1:
+            line = {**line, "marker": "o"}  # a line of one point is none
         axes.plot(*repetitions[0], label=f"{name}, diverged" if diverged else name, linewidth=1.8, **line)
         return
     for x, values in repetitions:

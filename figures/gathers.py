@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.palette import KILOMETRE, amplitude_clip, draw_gather
+from figures.palette import KILOMETRE, amplitude_clip, draw_gather, fitted
 
 SHARE = 0.9
 COMPARED_SHARE = 0.8
@@ -73,7 +73,7 @@ def gather_comparison(
         axes.set_xlabel("receiver (km)")
     figure.supxlabel(_clip_note(COMPARED_SHARE), fontsize=8)
     if title:
-        figure.suptitle(title, fontsize=11)
+        figure.suptitle(fitted(title, 90), fontsize=11)
     return figure
 
 

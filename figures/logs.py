@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.palette import KILOMETRE, run_line
+from figures.palette import KILOMETRE, legend_below, run_line
 
 
 def velocity_logs(
@@ -32,7 +32,13 @@ def velocity_logs(
     for number, axes in enumerate(panels):
         axes.plot(reference[number] / KILOMETRE, depth / KILOMETRE, color="black", linewidth=1.8, label="reference")
         for run, (name, values) in enumerate(predictions.items()):
-            axes.plot(values[number] / KILOMETRE, depth / KILOMETRE, linewidth=1.4, label=name, **run_line(run))
+            axes.plot(
+                values[number] / KILOMETRE,
+                depth / KILOMETRE,
+                linewidth=1.4,
+                label=name,
+                **run_line(run),
+            )
         if salt is not None:
             edges = axes.get_ylim()
             across = axes.get_yaxis_transform()
@@ -43,5 +49,5 @@ def velocity_logs(
         axes.grid(alpha=0.3)
     panels[0].set_ylim(depth[-1] / KILOMETRE, 0.0)
     panels[0].set_ylabel("depth (km)")
-    panels[0].legend(fontsize="small", framealpha=0.9)
+    legend_below(figure, panels[0])
     return figure

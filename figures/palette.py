@@ -6,10 +6,12 @@ threads. Save one with `figure.savefig(path, dpi=150)`.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
@@ -21,9 +23,31 @@ ERROR_MAP = "PuOr_r"
 AMPLITUDE_MAP = "gray"
 BASELINE_COLOUR = "0.35"
 
+LEGEND = 36
+"""Characters of a line in a legend."""
+
 # Okabe and Ito (2008), from the darkest: blue, vermilion, green, purple, orange, sky blue, black.
 RUN_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 RUN_STYLES = ("-", "--", "-.", ":")
+
+
+def fitted(name: str, width: int) -> str:
+    """A name in lines of at most so many characters, broken after spaces, hyphens, underscores, dots."""
+    lines = [""]
+    for word in re.findall(r"[^ _.-]+[ _.-]*|[ _.-]+", name):
+        for part in (word[start : start + width] for start in range(0, len(word), width)):
+            if len(lines[-1]) + len(part) > width:
+                lines.append("")
+            lines[-1] += part
+    return "\n".join(line.strip() for line in lines)
+
+
+def legend_below(figure: Figure, axes: Axes) -> None:
+    """One legend, of what is drawn in some axes, below all others, where it covers nothing; long names are broken."""
+    handles, names = axes.get_legend_handles_labels()
+    columns = max(1, min(len(names), int(figure.get_figwidth() // 2.8)))
+    lines = [fitted(name, LEGEND) for name in names]
+    figure.legend(handles, lines, loc="outside lower center", ncols=columns, fontsize="small", frameon=False)
 
 
 def run_line(index: int) -> dict[str, Any]:

@@ -37,7 +37,11 @@ def migrated_panels(
     figure = Figure(figsize=(1.75 * (columns + 1) + 0.6, 1.75 * rows + 0.8), layout="constrained")
     grid = figure.subplots(rows, columns + 1, sharex=True, sharey=True, squeeze=False)
     clip = amplitude_clip(panels, SHARE)
-    extent = (x[0] / KILOMETRE, x[-1] / KILOMETRE, depth[-1] / KILOMETRE, depth[0] / KILOMETRE)
+    (left, right), (top, bottom) = (
+        ((axis[0] - (axis[1] - axis[0]) / 2) / KILOMETRE, (axis[-1] + (axis[1] - axis[0]) / 2) / KILOMETRE)
+        for axis in (x, depth)
+    )
+    extent = (left, right, bottom, top)
     for (row, column), axes in np.ndenumerate(grid[:, 1:]):
         axes.imshow(panels[column, row], extent=extent, cmap=AMPLITUDE_MAP, vmin=-clip, vmax=clip, aspect="auto")
         if salt is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.palette import BASELINE_COLOUR, run_line
+from figures.palette import BASELINE_COLOUR, legend_below, run_line
 
 
 @dataclass(frozen=True)
@@ -46,5 +46,5 @@ def robustness(panels: Sequence[Panel]) -> Figure:
         axes.set_ylabel(score)
     for axes, disturbance in zip(grid[-1], disturbances, strict=True):
         axes.set_xlabel(disturbance)
-    grid[0, 0].legend(framealpha=0.9)
+    legend_below(figure, grid[0, 0])
     return figure

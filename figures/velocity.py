@@ -7,9 +7,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.palette import draw_error, draw_outline, draw_velocity
+from figures.palette import draw_error, draw_outline, draw_velocity, fitted
 
 PANEL = 2.1
+"""Width of a panel [inch]."""
+
+WIDTH = 26
+"""Characters over a panel."""
+
+TRUTH = "reference"
+"""Title of the column of true models, if there is one."""
 
 
 def velocity_panels(
@@ -29,7 +36,7 @@ def velocity_panels(
         spacing: distance [m] between rows and columns of the grid.
         ssim, rmse: column title -> score of each sample, (sample,); RMSE in m/s. Written over the panels.
         samples: name of each row.
-        salt: column title -> masks (sample, depth, x). The first column's are outlined in black in all columns, each
+        salt: column title -> masks (sample, depth, x). Those of `reference` are outlined in black in all columns, each
             other's dashed in its own.
         limits: ends [m/s] of the colour scale; the first column's least and greatest velocity if not given.
     """
@@ -38,17 +45,17 @@ def velocity_panels(
     reference = models[titles[0]]
     limits = limits or (float(np.min(reference)), float(np.max(reference)))
     shape = reference.shape[1] / reference.shape[2]
-    size = (PANEL * len(titles) + 1.6, (PANEL * shape + 0.3) * count + 0.7)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = _figure(titles, count, shape)
     panels = figure.subplots(count, len(titles), sharex=True, sharey=True, squeeze=False)
     for (row, column), axes in np.ndenumerate(panels):
         title = titles[column]
         image = draw_velocity(axes, models[title][row], spacing, limits)
         if salt:
-            draw_outline(axes, salt[titles[0]][row], spacing)
-            if column and title in salt:
+            if TRUTH in salt:
+                draw_outline(axes, salt[TRUTH][row], spacing)
+            if title != TRUTH and title in salt:
                 draw_outline(axes, salt[title][row], spacing, predicted=True)
-        heading = [title] if row == 0 else []
+        heading = [fitted(title, WIDTH)] if row == 0 else []
         scores = _scores(title, row, ssim, rmse)
         axes.set_title("\n".join(heading + ([scores] if scores else [])), fontsize=9)
         if column == 0:
@@ -56,7 +63,7 @@ def velocity_panels(
             axes.set_ylabel(f"{name}depth (km)")
         if row == count - 1:
             axes.set_xlabel("x (km)")
-    bar = figure.colorbar(image, ax=panels, shrink=min(1.0, 2 / count + 0.3), aspect=25, extend="both")
+    bar = figure.colorbar(image, ax=panels, shrink=min(1.0, 1.6 / count), aspect=25, extend="both")
     bar.set_label("velocity (km/s)")
     return figure
 
@@ -81,8 +88,7 @@ def error_panels(
         greatest: end [m/s] of the scale.
     """
     shape = reference.shape[1] / reference.shape[2]
-    size = (PANEL * len(predictions) + 1.8, (PANEL * shape + 0.3) * len(reference) + 0.7)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = _figure(list(predictions), len(reference), shape)
     panels = figure.subplots(len(reference), len(predictions), sharex=True, sharey=True, squeeze=False)
     for (row, column), axes in np.ndenumerate(panels):
         title = list(predictions)[column]
@@ -90,14 +96,21 @@ def error_panels(
         if salt is not None:
             draw_outline(axes, salt[row], spacing)
         if row == 0:
-            axes.set_title(title, fontsize=9)
+            axes.set_title(fitted(title, WIDTH), fontsize=9)
         if column == 0:
             axes.set_ylabel(f"{samples[row]}\ndepth (km)")
         if row == len(reference) - 1:
             axes.set_xlabel("x (km)")
-    bar = figure.colorbar(image, ax=panels, shrink=min(1.0, 2 / len(reference) + 0.3), aspect=25, extend="both")
+    bar = figure.colorbar(image, ax=panels, shrink=min(1.0, 1.6 / len(reference)), aspect=25, extend="both")
     bar.set_label("predicted minus true (km/s)")
     return figure
+
+
+def _figure(titles: Sequence[str], rows: int, shape: float) -> Figure:
+    """An empty figure for a column a title, of panels of a `shape`, height over width, with room for labels and bar."""
+    lines = max(fitted(title, WIDTH).count("\n") for title in titles)
+    size = (PANEL * len(titles) + 1.9, (0.92 * PANEL * shape + 0.3) * rows + 0.17 * lines + 0.75)
+    return Figure(figsize=size, layout="compressed")
 
 
 def _scores(title: str, row: int, ssim: Mapping[str, np.ndarray] | None, rmse: Mapping[str, np.ndarray] | None) -> str:

@@ -25,6 +25,7 @@ READ_BY_TRAINING = {
     "data_gen.files",
     "data_gen.formats",
     "data_gen.grid",
+    "data_gen.inversion",
     "data_gen.machine",
     "data_gen.migration",
     "data_gen.salt",

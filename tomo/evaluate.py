@@ -33,8 +33,8 @@ def evaluate(
         ),
     ] = None,
     samples: Annotated[
-        int, typer.Option(min=1, help="Models in the figure of predictions, from well to badly predicted.")
-    ] = 4,
+        int, typer.Option(min=1, help="Models in the figure of predictions, from the best to the worst.")
+    ] = 5,
     physics: Annotated[
         int,
         typer.Option(

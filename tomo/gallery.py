@@ -41,7 +41,9 @@ def gallery(
         opened = Survey.open(survey)
         acquisition = opened.acquisition
         velocity, shots, titles = _models_of(opened, models, gathers)
-    page = gallery_page(velocity, acquisition.grid.spacing, shots=shots, titles=titles)
+    page = gallery_page(
+        velocity, acquisition.grid.spacing, shots=shots, titles=titles, limits=acquisition.velocity_limits
+    )
     save(page, output)
     print(output)
 

@@ -42,6 +42,12 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, dpi=DPI)
 
 
+def save_with_pdf(figure: Figure, path: Path) -> None:
+    """Save a figure as PNG and, beside it, as PDF; raises as `save`."""
+    save(figure, path)
+    save(figure, path.with_suffix(".pdf"))
+
+
 def recorded(gathers: np.ndarray, live: np.ndarray) -> np.ndarray:
     """Gathers (..., receiver, time) with NaN where a trace is not `live` (..., receiver)."""
     return gathers if live.all() else np.where(live[..., None], gathers, np.nan)
@@ -50,18 +56,17 @@ def recorded(gathers: np.ndarray, live: np.ndarray) -> np.ndarray:
 def draw_predictions(evaluation: Evaluation, runs: Sequence[Run], count: int, folder: Path) -> None:
     """Draw `predictions.png`, `errors.png` and `logs.png` of `count` models.
 
-    They are spread evenly over the ranks of the runs' mean squared error, from well to badly predicted. Logs are where
-    the salt is thickest, or in the middle.
+    They are spread evenly over the ranks of the runs' mean squared error, from the best to the worst predicted one.
+    Logs are where the salt is thickest, or in the middle.
     """
     acquisition = evaluation.survey.acquisition
     spacing = acquisition.grid.spacing
     errors = [[row.mse for row in evaluation.scores[run.name]] for run in runs]
-    count = min(count, len(evaluation.indices))
-    ranks = (np.arange(count) + 0.5) / count * len(evaluation.indices)
-    chosen = np.argsort(np.mean(errors, axis=0))[ranks.astype(int)]
+    ranks = ranks_shown(len(evaluation.indices), count)
+    chosen = np.argsort(np.mean(errors, axis=0), kind="stable")[list(ranks)]
     reference = evaluation.reference[chosen]
     predictions = {name: images[chosen] for name, images in evaluation.predictions.items()}
-    names = [f"model {evaluation.indices[i]}" for i in chosen]
+    names = [f"{rank}\nmodel {evaluation.indices[i]}" for rank, i in zip(ranks.values(), chosen, strict=True)]
     salt = {name: is_salt(images) for name, images in {"reference": reference, **predictions}.items()}
     ssim, rmse = (
         {name: np.array([getattr(rows[i], which) for i in chosen]) for name, rows in evaluation.scores.items()}
@@ -71,17 +76,28 @@ def draw_predictions(evaluation: Evaluation, runs: Sequence[Run], count: int, fo
         {"reference": reference, **predictions}, spacing,
         ssim=ssim, rmse=rmse, samples=names, limits=acquisition.velocity_limits, salt=salt,
     )  # fmt: skip
-    save(figure, folder / "predictions.png")
-    save(error_panels(reference, predictions, spacing, samples=names, salt=salt["reference"]), folder / "errors.png")
+    save_with_pdf(figure, folder / "predictions.png")
+    save_with_pdf(
+        error_panels(reference, predictions, spacing, samples=names, salt=salt["reference"]), folder / "errors.png"
+    )
     thickness = salt["reference"].sum(axis=1)
     columns = np.where(thickness.any(axis=1), thickness.argmax(axis=1), reference.shape[2] // 2)
     titles = [f"{name}\nx = {acquisition.grid.x[c] / KILOMETRE:.2f} km" for name, c in zip(names, columns, strict=True)]
-    each = np.arange(count)
+    each = np.arange(len(chosen))
     figure = velocity_logs(
         reference[each, :, columns], {name: images[each, :, columns] for name, images in predictions.items()},
         acquisition.grid.depth, titles=titles, salt=salt["reference"][each, :, columns],
     )  # fmt: skip
-    save(figure, folder / "logs.png")
+    save_with_pdf(figure, folder / "logs.png")
+
+
+def ranks_shown(models: int, count: int) -> dict[int, str]:
+    """Ranks of `count` of so many models, from the best to the worst, evenly spread, each with its name."""
+    ranks = np.unique(np.linspace(0, models - 1, min(count, models)).round().astype(int)).tolist()
+    if count == 1:
+        ranks = [(models - 1) // 2]
+    named = {(models - 1) // 2: "median", models - 1: "worst", 0: "best"}
+    return {rank: named.get(rank, f"rank {rank + 1} of {models}") for rank in ranks}
 
 
 def draw_panels(survey: Survey, index: int, definition: PanelDefinition, path: Path) -> None:
@@ -93,14 +109,14 @@ def draw_panels(survey: Survey, index: int, definition: PanelDefinition, path: P
     panels = np.moveaxis(samples.inputs(np.array([index]))[0].astype(np.float32), -1, 0)[:-1]
     velocity = survey.velocity([index])[0]
     bounds = [0.0, *definition.offset_bounds, np.inf]
-    classes = [f"offset {low:g} to {high:g} m" for low, high in pairwise(bounds[:-1])]
-    classes.append(f"offset over {bounds[-2]:g} m")
+    classes = [f"offset {low / KILOMETRE:g} to {high / KILOMETRE:g} km" for low, high in pairwise(bounds[:-1])]
+    classes.append(f"offset over {bounds[-2] / KILOMETRE:g} km")
     figure = migrated_panels(
         panels.reshape(len(definition.factors), count, *panels.shape[1:]), velocity,
         definition.depth, definition.x, survey.acquisition.grid.spacing, survey.acquisition.velocity_limits,
         factors=[f"{factor:g} x reference" for factor in definition.factors], classes=classes, salt=is_salt(velocity),
     )  # fmt: skip
-    save(figure, path)
+    save_with_pdf(figure, path)
 
 
 def draw_gathers(evaluation: Evaluation, path: Path) -> None:
@@ -108,7 +124,9 @@ def draw_gathers(evaluation: Evaluation, path: Path) -> None:
     acquisition = evaluation.survey.acquisition
     shots = np.unique(np.linspace(0, acquisition.sources - 1, 3).astype(int))
     gathers = recorded(evaluation.survey.gathers(evaluation.indices[:1])[0], acquisition.live)
-    save(shot_gathers(gathers[shots], acquisition.source_x[shots], acquisition.receiver_x, acquisition.time), path)
+    save_with_pdf(
+        shot_gathers(gathers[shots], acquisition.source_x[shots], acquisition.receiver_x, acquisition.time), path
+    )
 
 
 def draw_explained(explained: Explained, acquisition: Acquisition, title: str, path: Path) -> None:
@@ -121,7 +139,7 @@ def draw_explained(explained: Explained, acquisition: Acquisition, title: str, p
         given, simulated, acquisition.receiver_x, acquisition.time,
         cases=list(cases), misfits=list(explained.misfit[chosen]), title=title,
     )  # fmt: skip
-    save(figure, path)
+    save_with_pdf(figure, path)
 
 
 def draw_convergence(runs: Sequence[Run], path: Path) -> None:
@@ -133,7 +151,7 @@ def draw_convergence(runs: Sequence[Run], path: Path) -> None:
             loss = np.array(history["val_loss"]) * KILOMETRE**2
             curves[run.name] = [Curve(np.arange(1, len(loss) + 1), loss, np.array(history["val_ssim"]))]
     if curves:
-        save(tomography_convergence(curves, of="validation"), path)
+        save_with_pdf(tomography_convergence(curves, of="validation"), path)
 
 
 def draw_robustness(sweeps: Sequence[Sweep], mean_model: dict[str, float], path: Path) -> None:
@@ -145,4 +163,4 @@ def draw_robustness(sweeps: Sequence[Sweep], mean_model: dict[str, float], path:
             values = {name: np.array([getattr(row, which) for row in rows]) for name, rows in sweep.scores.items()}
             label = f"{DISTURBANCES[kind.name]} ({kind.unit})"
             panels.append(Panel(label, np.array(kind.levels), axis, values, mean_model[which]))
-    save(robustness(panels), path)
+    save_with_pdf(robustness(panels), path)

@@ -65,14 +65,15 @@ def predict(
 
     from data_gen.formats.export import check_format, write_prediction
     from figures.velocity import velocity_panels
-    from tomo.pictures import draw_explained, save
+    from tomo.pictures import draw_explained, save_with_pdf
     from training.inspection import inspect
     from training.prediction import in_the_network_s_unit, open_gathers, open_line, predict_gathers
     from training.predictor import load
 
     check_format(output)
     picture, gather_picture = output.with_suffix(".png"), output.with_suffix(".gathers.png")
-    for path in (output, picture, *([gather_picture] if physics else [])):
+    pictures = [picture, gather_picture] if physics else [picture]
+    for path in (output, *pictures, *(each.with_suffix(".pdf") for each in pictures)):
         if path.exists():
             raise DataError(f"{path} already exists: choose another name for --output")
     predictor = load(run)
@@ -115,7 +116,7 @@ def predict(
         limits=predictor.acquisition.velocity_limits,
         salt={title: is_salt(images) for title, images in drawn.items()},
     )
-    save(shown, picture)
+    save_with_pdf(shown, picture)
     print(f"{len(velocity)} velocity models: {output}, the first of them drawn in {picture}")
 
 

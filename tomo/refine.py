@@ -55,7 +55,7 @@ def refine(
     from data_gen.formats.export import check_format, write_prediction
     from data_gen.inversion.invert import SCHEDULE
     from figures.velocity import velocity_panels
-    from tomo.pictures import save
+    from tomo.pictures import save_with_pdf
     from training.predictor import load
     from training.refinement import most_simulations
     from training.refinement import refine as refined
@@ -91,7 +91,7 @@ def refine(
         shown, predictor.acquisition.grid.spacing, samples=names[:DRAWN],
         limits=predictor.acquisition.velocity_limits, salt={name: is_salt(images) for name, images in shown.items()},
     )  # fmt: skip
-    save(figure, picture)
+    save_with_pdf(figure, picture)
     print(f"{len(velocity)} velocity models: {output}, the first of them drawn in {picture}")
 
 

@@ -89,7 +89,9 @@ def _depths(data: xarray.Dataset, kind: str, dimension: Hashable) -> np.ndarray 
 
 
 def _remarks(data: xarray.Dataset, gathers: xarray.DataArray, axes: tuple[Hashable, ...]) -> tuple[str, ...]:
-    decoded = [key for key in ("scale_factor", "add_offset", "_FillValue", "missing_value") if key in gathers.encoding]
+    said = gathers.encoding
+    decoded = [key for key in ("scale_factor", "add_offset") if key in said]
+    decoded += [key for key in ("_FillValue", "missing_value") if key in said and np.all(np.isfinite(said[key]))]
     remarks = [f"`gathers` is decoded by its {', '.join(decoded)}"] if decoded else []
     if tuple(data["gathers"].dims) != axes:
         remarks.append(f"its axes ({', '.join(map(str, data['gathers'].dims))}) are brought into our order")

@@ -16,9 +16,9 @@ _simulator = lru_cache(maxsize=2)(Simulator)
 def simulate(velocity: np.ndarray, acquisition: Acquisition) -> xarray.DataArray:
     """Shot gathers (source, receiver, time) of a velocity model (depth, x) [m/s].
 
-    Coordinates are `source` and `receiver` [m] and `time` [s]; the pressure is per unit of the wavelet and area of a
-    cell. The first call for an acquisition compiles its operator, which takes seconds. Raises DataError for a velocity
-    that does not suit the acquisition, MachineError without a C compiler.
+    Coordinates are `source` and `receiver`, their depths [m] and `time` [s]; pressure is per unit of the wavelet and
+    area of a cell. The first call for an acquisition compiles its operator, which takes seconds. Raises DataError for a
+    velocity that does not suit the acquisition, MachineError without a C compiler.
 
     >>> import numpy as np
     >>> from data_gen import Acquisition, Grid, simulate
@@ -35,6 +35,8 @@ def simulate(velocity: np.ndarray, acquisition: Acquisition) -> xarray.DataArray
     coordinates = {
         "source": ("source", acquisition.source_x, {"long_name": "x of the source", "units": "m"}),
         "receiver": ("receiver", acquisition.receiver_x, {"long_name": "x of the receiver", "units": "m"}),
+        "source_depth": ("source", acquisition.source_z, {"long_name": "depth of the source", "units": "m"}),
+        "receiver_depth": ("receiver", acquisition.receiver_z, {"long_name": "depth of the receiver", "units": "m"}),
         "time": ("time", acquisition.time, {"long_name": "time", "units": "s"}),
     }
     about = {"long_name": "pressure, per unit of the wavelet and area of a cell", "units": "1"}

@@ -14,7 +14,7 @@ from figures.convergence import Curve, mnist_convergence, tomography_convergence
 from figures.gallery import Shots, gallery_page
 from figures.gathers import gather_comparison, shot_gathers
 from figures.logs import velocity_logs
-from figures.palette import ERROR_MAP, RUN_COLOURS, amplitude_clip, run_line
+from figures.palette import ERROR_MAP, RUN_COLOURS, amplitude_clip, fitted, run_line
 from figures.panels import migrated_panels
 from figures.robustness import Panel, robustness
 from figures.velocity import error_panels, velocity_panels
@@ -183,6 +183,31 @@ def test_outlines_of_true_salt_lie_on_every_panel_and_of_predicted_salt_on_its_o
     vertices = figure.axes[0].collections[0].get_paths()[0].vertices
     np.testing.assert_allclose(vertices.min(axis=0), [7.5 * 0.015, 4.5 * 0.015])
     np.testing.assert_allclose(vertices.max(axis=0), [19.5 * 0.015, 11.5 * 0.015])
+
+
+def test_without_a_reference_found_salt_is_dashed():
+    salt = np.zeros((1, 20, 30), bool)
+    salt[:, 5:12, 8:20] = True
+    figure = velocity_panels({"prediction": VELOCITY[:1]}, 15.0, limits=(1000, 4800), salt={"prediction": salt})
+    assert len(figure.axes[0].collections) == 2  # white, and dashes on it
+
+
+def test_long_names_are_broken_and_nothing_of_them_is_lost():
+    name = "a-rather-long-run-name-with-many_parts.and.more" + 40 * "x"
+    lines = fitted(name, 28).split("\n")
+    assert max(map(len, lines)) <= 28
+    assert "".join(lines) == name
+    assert fitted("unet", 28) == "unet"
+    scores = {name: np.full(3, 0.5), name + "2": np.full(3, 0.5)}
+    models = {"reference": VELOCITY, **dict.fromkeys(scores, VELOCITY)}
+    figure = velocity_panels(models, 15.0, ssim=scores, rmse=scores, limits=(1000, 4800))
+    figure.draw_without_rendering()
+    titles = [axes.title.get_window_extent() for axes in figure.axes[:3]]
+    assert titles[1].x1 < titles[2].x0
+    assert all(title.y0 > 0 and title.y1 <= figure.bbox.y1 + 1 for title in titles)
+    x = np.arange(1, 4)
+    legend = tomography_convergence({name: [Curve(x, x * 1e9, x * 0.1)]}).axes[0].get_legend()
+    assert all(len(line) <= 36 for line in legend.get_texts()[0].get_text().split("\n"))
 
 
 def test_errors_are_prediction_minus_reference_on_one_symmetric_scale():

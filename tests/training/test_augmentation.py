@@ -10,6 +10,7 @@ from data_gen.acquisition import Acquisition
 from data_gen.geology import random_model
 from data_gen.grid import Grid
 from data_gen.simulator.acoustic import Simulator
+from data_gen.survey.arrays import ArraySurvey
 from training.augmentation import (
     AUGMENTATIONS,
     Augmentation,
@@ -20,6 +21,8 @@ from training.augmentation import (
     mirror,
     scale_sources,
 )
+from training.pipeline import training_partition
+from training.samples import GatherSamples
 
 SEED = tf.constant([3, 4], tf.int32)
 SMALL = Acquisition(Grid(48, 48, 15.0), sources=3, receivers=9, samples=60, sample_interval=0.008)
@@ -164,3 +167,21 @@ def test_nothing_asked_for_changes_nothing():
     same = augment(gathers, velocity, SEED, none, 0.008)
     np.testing.assert_array_equal(same[0], gathers)
     np.testing.assert_array_equal(same[1], velocity)
+
+
+@pytest.mark.parametrize("live", [None, ((0, 1, 2, 3, 4), (2, 3, 4), (3, 4, 5, 6))], ids=["symmetric", "moving"])
+def test_gathers_are_mirrored_only_where_the_line_is_symmetric(live):
+    """Over many mini-batches a model of a symmetric line is seen both ways, one of another line never turned."""
+    line = replace(SMALL, live_receivers=live)
+    rng = np.random.default_rng(0)
+    gathers = rng.normal(size=(1, *line.gather_shape)).astype(np.float32)
+    velocity = rng.uniform(1500, 4500, (1, 48, 48)).astype(np.float32)
+    samples = GatherSamples(ArraySurvey(gathers, velocity, line))
+    partition = training_partition(samples, np.arange(1), 1, 0, AUGMENTATIONS["mirror"])
+    turned = []
+    for step in range(20):
+        inputs, models = partition.read(tf.constant([0], tf.int64), tf.constant([step, 1], tf.int32))
+        assert np.array_equal(inputs, gathers) == np.array_equal(models, velocity)
+        turned.append(not np.array_equal(models, velocity))
+    assert any(turned) == (live is None)
+    assert not all(turned)

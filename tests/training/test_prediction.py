@@ -89,6 +89,9 @@ def test_coordinates_that_agree_are_accepted(tmp_path):
         (VALUES[:0], {}, "shape"),
         (VALUES.astype(complex), {}, "complex128, not real"),
         (VALUES, {"time": 2 * GRID.time}, "another `time` axis .* 60 samples of 8 ms"),
+        (VALUES, {"time": 2 * GRID.time}, r"0, 0\.016, 0\.032, \.\.\. s and not 0, 0\.008, 0\.016, \.\.\."),
+        (VALUES, {"receiver_depth": np.full(32, 45.0)}, "another `receiver_depth` axis than the run: 45, 45, 45"),
+        (VALUES, {"time": GRID.time[:-1]}, "59 values of `time` for 60 points"),
         (VALUES, {"receiver": GRID.receiver_x + 15.0}, "another `receiver` axis"),
         (VALUES, {"scale": np.ones(2)}, "not one each"),
     ],
@@ -124,6 +127,70 @@ def test_damaged_and_silent_models_are_told(tmp_path, network, value, told):
     damaged = stored(tmp_path / "g.h5", values)
     with open_gathers(damaged, GRID) as gathers, pytest.raises(DataError, match=told):
         in_the_network_s_unit(gathers, network, rescale=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (np.nan, "model 9 holds 2 samples missing or not finite, the first at source 1, receiver 2, sample 3"),
+        (1e20, r"2 samples of up to 1e\+20, over 1,000 times all others, the first at source 1, .* mark them by _Fill"),
+    ],
+)
+def test_missing_samples_are_named_and_counted(tmp_path, network, value, told):
+    values = VALUES.copy()
+    values[9, 1, 2, 3:5] = value
+    path = stored(tmp_path / "g.h5", values)
+    for rescale in (False, True):
+        with open_gathers(path, GRID) as gathers, pytest.raises(DataError, match=told):
+            in_the_network_s_unit(gathers, network, rescale)
+
+
+def test_a_fill_value_is_a_missing_sample_and_scale_factors_are_applied(tmp_path, network):
+    names = ("model", "shot", "channel", "twt")
+    data = xarray.Dataset({"gathers": (names, np.where(VALUES > 4.5, np.nan, VALUES))})
+    encoding = {"dtype": "int32", "scale_factor": 1e-6, "_FillValue": -(2**31)}
+    data.to_netcdf(tmp_path / "g.nc", engine="h5netcdf", encoding={"gathers": encoding})
+    with open_gathers(tmp_path / "g.nc", GRID) as gathers:
+        np.testing.assert_allclose(gathers[0:1], data.gathers[0:1], atol=1e-6)
+        with pytest.raises(DataError, match="missing or not finite"):
+            in_the_network_s_unit(gathers, network, rescale=True)
+
+
+def test_factors_between_units_are_plausible(tmp_path, network):
+    path = stored(tmp_path / "g.h5", 1e17 * VALUES.astype(np.float64))
+    with open_gathers(path, GRID) as gathers, pytest.raises(DataError, match="which is no matter of units"):
+        in_the_network_s_unit(gathers, network, rescale=True)
+
+
+def test_coordinates_of_other_names_and_units_are_checked(tmp_path):
+    names = ("model", "shot", "channel", "t")
+    coordinates = {
+        "sx": ("shot", GRID.source_x / 1e3, {"units": "km"}),
+        "gx": ("channel", GRID.receiver_x, {"units": "m"}),
+        "t": ("t", 1e3 * GRID.time, {"units": "ms"}),
+    }
+    xarray.Dataset({"gathers": (names, VALUES)}, coordinates).to_netcdf(tmp_path / "g.nc", engine="h5netcdf")
+    np.testing.assert_array_equal(read(tmp_path / "g.nc"), VALUES)
+    turned = xarray.Dataset({"gathers": (names, VALUES)}, coordinates).transpose("t", "channel", "model", "shot")
+    turned.to_netcdf(tmp_path / "turned.nc", engine="h5netcdf")
+    np.testing.assert_array_equal(read(tmp_path / "turned.nc"), VALUES)
+    coordinates["gx"] = ("channel", GRID.receiver_x + 30, {"units": "m"})
+    xarray.Dataset({"gathers": (names, VALUES)}, coordinates).to_netcdf(tmp_path / "other.nc", engine="h5netcdf")
+    with pytest.raises(DataError, match=r"another `receiver` axis than the run: 30, 45, 60, \.\.\. m and not 0, 15"):
+        read(tmp_path / "other.nc")
+
+
+def test_another_top_is_refused(tmp_path):
+    data = xarray.Dataset({"gathers": (("model", "source", "receiver", "time"), VALUES)}, attrs={"free_surface": 1})
+    data.to_netcdf(tmp_path / "g.nc", engine="h5netcdf")
+    with pytest.raises(DataError, match="recorded under a free surface; the run was trained under an absorbing top"):
+        read(tmp_path / "g.nc")
+
+
+def test_netcdf_3_is_read(tmp_path):
+    data = xarray.Dataset({"gathers": (("model", "source", "receiver", "time"), VALUES)})
+    data.to_netcdf(tmp_path / "g.nc", engine="scipy")
+    np.testing.assert_array_equal(read(tmp_path / "g.nc"), VALUES)
 
 
 def test_the_network_knows_the_rms_it_was_trained_on(network):

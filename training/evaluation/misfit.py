@@ -43,7 +43,7 @@ def explain(
     fit_amplitude: bool = False,
     progress: Callable[[], None] = lambda: None,
 ) -> Explained:
-    """Simulate the survey of each model and compare it with the gathers given for it.
+    """Simulate the survey of each model and compare it with the gathers given for it; dead traces count for nothing.
 
     Args:
         velocity: models [m/s], (sample, depth, x); values outside the acquisition's limits are simulated as the limit.
@@ -58,7 +58,7 @@ def explain(
     for model, given in zip(np.clip(velocity, *simulator.acquisition.velocity_limits), gathers, strict=True):
         if last is None or not np.array_equal(model, last):  # the mean model is the same every time
             last, last_simulated = model, simulator.gather(model)
-        simulated = last_simulated
+        simulated = last_simulated * np.any(given != 0, axis=-1, keepdims=True)
         amplitude = best_amplitude(simulated[None], given[None])[0]
         if fit_amplitude:
             simulated = simulated * np.float32(amplitude)

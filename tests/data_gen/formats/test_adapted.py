@@ -12,7 +12,6 @@ from data_gen.errors import DataError
 from data_gen.formats.adapted import adapt, resample
 from data_gen.formats.shots import Geometry
 from data_gen.grid import Grid
-from data_gen.simulator.acoustic import Simulator
 
 OURS = Acquisition(Grid(40, 44, 15.0), sources=3, receivers=12, samples=60, sample_interval=0.008)
 THEIRS = Geometry(
@@ -24,23 +23,23 @@ THEIRS = Geometry(
 )
 
 
-def test_resampled_gathers_are_those_that_would_have_been_recorded():
-    """From 4 to 8 ms and back, beginning later: the wavelet's band ends at 30 Hz, well below either Nyquist frequency.
+def test_resampled_records_are_the_same_waves_at_other_times():
+    """Ricker wavelets of 10 Hz, whose band ends at 30 Hz, well below any of the Nyquist frequencies: from 4 to 8 ms and
+    back, and beginning later. What the cut end of a record rings is left out."""
+    arrivals = np.array([0.0, 0.05, 0.123])
 
-    Both are simulated with steps of their own, 0.9 % apart at the source itself; the cut end of a record rings.
-    """
-    fine = replace(OURS, samples=119, sample_interval=0.004)
-    velocity = (1700 + 2 * OURS.grid.depth[:, None] + 0 * OURS.grid.x[None]).astype(np.float32)
-    coarse_gathers, fine_gathers = Simulator(OURS).gather(velocity), Simulator(fine).gather(velocity)
-    scale = np.abs(coarse_gathers).max()
-    down = resample(fine_gathers, fine.time, OURS.time)
-    np.testing.assert_allclose(down[..., :55], coarse_gathers[..., :55], atol=0.01 * scale)
-    up = resample(coarse_gathers, OURS.time, fine.time)
-    np.testing.assert_allclose(up[..., :110], fine_gathers[..., :110], atol=0.015 * scale)
-    late = resample(fine_gathers[..., 5:], fine.time[5:], OURS.time)
-    assert not late[..., :2].any()
-    np.testing.assert_allclose(late[..., :55], coarse_gathers[..., :55], atol=0.01 * scale)
-    np.testing.assert_array_equal(resample(coarse_gathers, OURS.time, OURS.time[:50]), coarse_gathers[..., :50])
+    def waves(time):
+        return np.stack([OURS.wavelet(time - arrival) for arrival in arrivals]).astype(np.float32)
+
+    fine, coarse = 0.004 * np.arange(119), OURS.time
+    np.testing.assert_allclose(resample(waves(fine), fine, coarse)[:, :55], waves(coarse)[:, :55], atol=2e-3)
+    np.testing.assert_allclose(resample(waves(coarse), coarse, fine)[:, :110], waves(fine)[:, :110], atol=2e-3)
+    odd = 0.0031 * np.arange(150)
+    np.testing.assert_allclose(resample(waves(odd), odd, coarse)[:, :55], waves(coarse)[:, :55], atol=2e-3)
+    late = resample(waves(fine)[:, 5:], fine[5:], coarse)
+    assert not late[:, :2].any()
+    np.testing.assert_allclose(late[:, 3:55], waves(coarse)[:, 3:55], atol=2e-3)
+    np.testing.assert_array_equal(resample(waves(coarse), coarse, coarse[:50]), waves(coarse)[:, :50])
 
 
 def test_another_line_is_used_as_far_as_the_grid_reaches():

@@ -48,6 +48,17 @@ def test_data_of_another_unit_cost_nothing_when_the_amplitude_is_fitted(surveyed
     np.testing.assert_allclose(fitted.misfit, 0.0, atol=1e-6)  # float32
 
 
+def test_dead_traces_count_for_nothing(surveyed):
+    simulator, velocity, gathers = surveyed
+    dead = [gather.copy() for gather in gathers]
+    for gather in dead:
+        gather[1, 3:5] = 0
+    explained = explain(velocity, dead, simulator)
+    np.testing.assert_array_equal(explained.misfit, 0.0)
+    np.testing.assert_allclose(explained.amplitude, 1.0, rtol=1e-12)
+    assert not explained.simulated[:, 3:5].any()
+
+
 def test_one_model_for_several_surveys_is_simulated_once(surveyed):
     simulator, velocity, gathers = surveyed
 
