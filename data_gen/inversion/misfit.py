@@ -19,6 +19,10 @@ SOURCES = ("known", "amplitude", "wavelet")
 ORDER = 4
 """Of the low-pass filter, a Butterworth's, forwards and backwards: its phase is zero."""
 
+NEAR = 2.0
+"""Traces nearer to their source than so many grid points count for nothing: the field there is that of the grid more
+than that of the earth, and of all the energy that is recorded it is a third (`laptop`)."""
+
 WATER_LEVEL = 1e-3
 """Where the simulated gathers have less than this part of their greatest power, no wavelet is estimated."""
 
@@ -52,16 +56,22 @@ class DataMisfit:
         self._pass = np.ones_like(frequency) if cutoff is None else 1.0 / (1.0 + (frequency / cutoff) ** (2 * ORDER))
         self._all_pass = cutoff is None
         self._wavelet = np.ones_like(frequency)
-        self.recorded = self._filtered(recorded, self._pass)
+        distance = np.hypot(
+            acquisition.source_x[:, None] - acquisition.receiver_x,
+            acquisition.source_z[:, None] - acquisition.receiver_z,
+        )
+        self._counts = (acquisition.live & (distance >= NEAR * acquisition.grid.spacing))[..., None]
+        self.recorded = self._filtered(recorded, self._pass) * self._counts
         self._energy = float(np.sum(self.recorded**2))
         if self._energy == 0:
-            raise DataError("the gathers are silent, all their samples are zero")
-        self.noise = _noise_power(recorded, acquisition) * recorded.size * np.mean(self._pass**2) / self._energy
+            raise DataError("the gathers are silent, or all traces are next to their sources")
+        samples = int(self._counts.sum()) * acquisition.samples
+        self.noise = _noise_power(recorded, acquisition) * samples * float(np.mean(self._pass**2)) / self._energy
         """What the misfit of the true model would be, by the noise that is recorded before the first arrivals."""
 
     def residual(self, shot: int, gather: np.ndarray) -> tuple[float, np.ndarray]:
         """The part of a shot's simulated gather (receiver, time) in the misfit, and its derivative by the gather."""
-        simulated = self._filtered(gather, self._pass * self._wavelet)
+        simulated = self._filtered(gather, self._pass * self._wavelet) * self._counts[shot]
         factor = self._factor(simulated, self.recorded[shot])
         difference = factor * simulated - self.recorded[shot]
         back = self._filtered(difference, self._pass * np.conj(self._wavelet))
@@ -78,7 +88,7 @@ class DataMisfit:
         """
         if self.source != "wavelet":
             return
-        simulated = np.fft.rfft(self._filtered(gathers, self._pass), self._padded)
+        simulated = np.fft.rfft(self._filtered(gathers, self._pass) * self._counts, self._padded)
         recorded = np.fft.rfft(self.recorded, self._padded)
         power = np.sum(np.abs(simulated) ** 2, axis=(0, 1))
         product = np.sum(np.conj(simulated) * recorded, axis=(0, 1))
@@ -101,5 +111,5 @@ class DataMisfit:
 def _noise_power(recorded: np.ndarray, acquisition: Acquisition) -> float:
     """Mean square of the samples before any wave can have arrived, at the highest velocity; 0 where there is none."""
     offset = np.abs(acquisition.source_x[:, None] - acquisition.receiver_x)
-    early = acquisition.time < (offset / acquisition.velocity_limits[1])[..., None]
+    early = (acquisition.time < (offset / acquisition.velocity_limits[1])[..., None]) & acquisition.live[..., None]
     return float(np.mean(recorded[early] ** 2)) if early.any() else 0.0

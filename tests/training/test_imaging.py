@@ -19,6 +19,7 @@ from data_gen.geology import random_model
 from data_gen.grid import Grid
 from data_gen.production.generate import generate_survey
 from data_gen.simulator.acoustic import Simulator
+from data_gen.survey.arrays import ArraySurvey
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification
 from models.conditioning import Conditioning
