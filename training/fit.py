@@ -47,7 +47,10 @@ def make_model(
     model = NETWORKS[settings.network].build(conditioning, SecondOrderModel, settings.seed, policy)
     model.micro_batch = settings.micro_batch
     iterations = settings.epochs * -(-models // settings.batch_size)
-    optimizer = optimizer or make_optimizer(settings.optimizer, settings.learning_rate, settings.schedule, iterations)
+    optimizer = optimizer or make_optimizer(
+        settings.optimizer, settings.learning_rate, settings.schedule, iterations,
+        curvature_interval=settings.curvature_interval, max_step=settings.max_step,
+    )  # fmt: skip
     model.compile(optimizer=optimizer, loss=LOSSES[settings.loss](), jit_compile=False)
     return model
 

@@ -27,17 +27,23 @@ def _adamw(rate: Any) -> keras.optimizers.Optimizer:
 
 @dataclass(frozen=True)
 class Named:
-    """An optimizer `make(learning_rate)` and its own rate; a rate may be a Keras schedule."""
+    """An optimizer `make(learning_rate, **options)` and its own rate; a rate may be a Keras schedule.
 
-    make: Callable[[Any], keras.optimizers.Optimizer]
+    Those of SQGN are of `second_order` and take `curvature_interval` and `max_step`; the others have no options.
+    """
+
+    make: Callable[..., keras.optimizers.Optimizer]
     rate: float
+    second_order: bool = False
 
 
 OPTIMIZERS = {
     "adam": Named(keras.optimizers.Adam, ADAM_RATE),
     "adamw": Named(_adamw, ADAMW_RATE),
-    "sqgn": Named(SQGN, 0.1),
-    "sqgn-reference": Named(lambda rate: SQGN.reference(learning_rate=rate), 0.1),
+    "sqgn": Named(SQGN, 0.1, second_order=True),
+    "sqgn-reference": Named(
+        lambda rate, **options: SQGN.reference(learning_rate=rate, **options), 0.1, second_order=True
+    ),
 }
 
 WARM_UP = 0.03
@@ -59,8 +65,12 @@ SCHEDULES: dict[str, Callable[[float, int], Any]] = {
 
 
 def make_optimizer(
-    name: str, learning_rate: float | None = None, schedule: str = "constant", iterations: int = 1
+    name: str, learning_rate: float | None = None, schedule: str = "constant", iterations: int = 1, **options: Any
 ) -> keras.optimizers.Optimizer:
-    """The optimizer of a name, with its own learning rate unless one is given, over so many iterations."""
+    """The optimizer of a name over so many iterations, with its own learning rate and options unless they are given.
+
+    `options` that are None are not.
+    """
     named = OPTIMIZERS[name]
-    return named.make(SCHEDULES[schedule](named.rate if learning_rate is None else learning_rate, iterations))
+    given = {option: value for option, value in options.items() if value is not None}
+    return named.make(SCHEDULES[schedule](named.rate if learning_rate is None else learning_rate, iterations), **given)

@@ -13,12 +13,10 @@ if TYPE_CHECKING:
 VALIDATION = 0.1
 """The share of the training models that is held back, to choose the best weights by."""
 
-SECOND_ORDER = ("sqgn", "sqgn-reference")
-
 
 @dataclass(frozen=True)
 class Recipe:
-    """Fields of `training.settings.Settings` that go together; `second_order_batch_size` is for SQGN, if it differs."""
+    """Fields of `training.settings.Settings` that go together; the last two are for SQGN alone."""
 
     epochs: int
     batch_size: int
@@ -26,8 +24,9 @@ class Recipe:
     schedule: str = "constant"
     average: float = 0.0
     loss: str = "squared"
-    second_order_batch_size: int | None = None
     half_precision: bool = False
+    curvature_interval: int | None = None
+    max_step: float | None = None
 
     def settings(self, optimizer: str, network: str, models: int, **changes: Any) -> Settings:
         """Settings for so many training models, of which a mini-batch has no more; `changes` that are None are none.
@@ -35,13 +34,13 @@ class Recipe:
         Arithmetic is in bfloat16 where the recipe says so and the processor has it. Raises SettingError for settings
         that cannot be.
         """
-        from training.settings import Settings
+        from training.optimizers import OPTIMIZERS
+        from training.settings import Settings, choose
 
+        choose("optimizer", optimizer, OPTIMIZERS)
         changes = {name: value for name, value in changes.items() if value is not None}
         validation = changes.setdefault("validation", VALIDATION)
         batch_size = self.batch_size
-        if optimizer in SECOND_ORDER and self.second_order_batch_size is not None:
-            batch_size = self.second_order_batch_size
         if 0 <= validation < 1:
             batch_size = max(1, min(batch_size, models - round(validation * models)))
         ours = {
@@ -54,12 +53,14 @@ class Recipe:
             "augment": "mirror",
             "precision": "bfloat16" if self.half_precision and multiplies_bfloat16() else "float32",
         }
+        if OPTIMIZERS[optimizer].second_order:
+            ours |= {"curvature_interval": self.curvature_interval, "max_step": self.max_step}
         return Settings(optimizer=optimizer, network=network, **{**ours, **changes})
 
 
 IMAGING = Recipe(
-    epochs=60, batch_size=16, second_order_batch_size=48, schedule="cosine", average=0.995, loss="pseudo-huber",
-    half_precision=True,
+    epochs=60, batch_size=16, schedule="cosine", average=0.995, loss="pseudo-huber", half_precision=True,
+    curvature_interval=4, max_step=0.3,
 )  # fmt: skip
 """Of networks that read panels."""
 

@@ -42,6 +42,8 @@ class Settings:
         views: panels of each training model: the first of all traces, the others of random parts of them.
         patience: epochs without a better one on the validation models after which a training ends; None for never.
         average: how much of the moving average of the weights is kept at an iteration; 0 for the weights themselves.
+        curvature_interval: of SQGN, iterations from one curvature pair to the next; None for the optimizer's own.
+        max_step: of SQGN, where the limit on its steps begins; None for the optimizer's own.
     """
 
     optimizer: str
@@ -59,6 +61,8 @@ class Settings:
     precision: str = "float32"
     views: int = 4
     patience: int | None = None
+    curvature_interval: int | None = None
+    max_step: float | None = None
 
     def __post_init__(self) -> None:
         choose("optimizer", self.optimizer, OPTIMIZERS)
@@ -69,10 +73,14 @@ class Settings:
         choose("precision", self.precision, PRECISIONS)
         if NETWORKS[self.network].reads == PANELS and self.augment not in OF_ANY_INPUT:
             raise SettingError(f"panels are augmented by {' or '.join(OF_ANY_INPUT)}, not {self.augment!r}")
-        for name in ("epochs", "batch_size", "learning_rate", "micro_batch", "views", "patience"):
+        of_sqgn = ("curvature_interval", "max_step")
+        for name in ("epochs", "batch_size", "learning_rate", "micro_batch", "views", "patience", *of_sqgn):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise SettingError(f"{name.replace('_', ' ')} must be positive, not {value}")
+        for name in of_sqgn:
+            if getattr(self, name) is not None and not OPTIMIZERS[self.optimizer].second_order:
+                raise SettingError(f"{name.replace('_', ' ')} is a setting of SQGN, not of {self.optimizer}")
         if self.seed < 0:
             raise SettingError(f"a seed is not negative, as {self.seed} is")
         if self.patience is not None and self.validation == 0:

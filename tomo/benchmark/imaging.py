@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from data_gen.errors import SettingError
 from tomo.console import print_table, remark, table
 from tomo.presets import preset_for
 from tomo.tensorflow import load_tensorflow
@@ -19,6 +20,7 @@ COLUMNS = {
     "salt_found": ("salt found", "{:.2f}"),
     "salt_top_error": ("salt top m", "{:.0f}"),
     "training_seconds": ("training s", "{:.0f}"),
+    "processor_seconds": ("CPU s", "{:.0f}"),
 }
 
 
@@ -27,7 +29,10 @@ def imaging(
     runs: Annotated[Path, typer.Option(help="Folder of the runs.")],
     output: Annotated[Path, typer.Option(help="JSON file of the results; an interrupted benchmark is continued.")],
     contender: Annotated[
-        list[str] | None, typer.Option(help="NETWORK/OPTIMIZER, may be given again; default: unet/adamw and unet/sqgn.")
+        list[str] | None,
+        typer.Option(
+            help="NETWORK/OPTIMIZER or NETWORK/OPTIMIZER/EPOCHS, may be given again; default: unet/adamw, unet/sqgn."
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions, with seeds 0, 1, ...")] = 5,
     epochs: Annotated[int | None, typer.Option(help="Epochs; default: the recipe's.")] = None,
@@ -47,9 +52,9 @@ def imaging(
     recipe = preset_for(opened.acquisition).imaging
     contenders = {}
     for name in contender or ["unet/adamw", "unet/sqgn"]:
-        network, _, optimizer = name.partition("/")
+        network, optimizer, own = _parts(name)
         choose("network", network, [name for name, each in NETWORKS.items() if each.reads == PANELS])
-        settings = recipe.settings(optimizer, network, len(opened.train), epochs=epochs, views=views)
+        settings = recipe.settings(optimizer, network, len(opened.train), epochs=own or epochs, views=views)
         contenders[name.replace("/", "-")] = settings
     surveys = [opened, *(Survey.open(folder) for folder in test or ())]
     results = compare_imaging(opened, surveys, contenders, range(seeds), runs, output, remark)
@@ -65,3 +70,11 @@ def imaging(
                 shown.add_row(f"{trained}, {row['seeds'][0]:.0f} seeds", *cells)
         print_table(shown)
     print(f"Results are in {output}")
+
+
+def _parts(contender: str) -> tuple[str, str, int | None]:
+    """Network, optimizer and epochs of NETWORK/OPTIMIZER or NETWORK/OPTIMIZER/EPOCHS."""
+    parts = contender.split("/")
+    if len(parts) not in (2, 3) or (len(parts) == 3 and not parts[2].isdecimal()):
+        raise SettingError(f"{contender!r} is no contender: NETWORK/OPTIMIZER, or NETWORK/OPTIMIZER/EPOCHS")
+    return parts[0], parts[1], int(parts[2]) if len(parts) == 3 else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,11 @@ def compare_imaging(
 ) -> dict[str, Any]:
     """Train every contender from every seed on a survey and score it on test models of it and of others.
 
-    `folder` keeps the runs. Models that were trained on are never scored: other surveys must be of other models.
+    A row's `processor_seconds`, of all threads, are of the whole training, tracing and scores of each epoch among them;
+    None where it had begun before.
+
+    `folder` keeps the runs. Two processes may share folder and file, with contenders of their own. Models that were
+    trained on are never scored: other surveys must be of other models.
     Raises DataError for a result file of something else, or a test survey with training models in it.
     """
     results: dict[str, Any] = {
@@ -65,8 +70,11 @@ def compare_imaging(
             if all((name, seed, test.name) in done for test in test_surveys):
                 continue
             run = begin_run(folder / f"{name}-{seed}", dataclasses.replace(settings, seed=seed), survey)
+            whole = not run.finished and not run.checkpoint_file.exists()
+            begun = time.process_time()
             if not run.finished:
                 train(run, survey)
+            processor_seconds = time.process_time() - begun if whole else None
             opened = open_run(run.folder)
             for test in test_surveys:
                 if (name, seed, test.name) in done:
@@ -80,10 +88,13 @@ def compare_imaging(
                     "seed": seed,
                     "test_survey": test.name,
                     "training_seconds": opened.history()["seconds"][-1],
+                    "processor_seconds": processor_seconds,
                     "machine": machine(),
                     **{score: None if np.isnan(means[score]) else means[score] for score in SCORES},
                 }
-                results["rows"].append(row)
+                there = json.loads(output.read_text(encoding="utf-8")) if output.exists() else {}
+                results["contenders"] |= there.get("contenders", {})
+                results["rows"] = [*there.get("rows", []), row]
                 write_json(output, results)
                 progress(
                     f"{name}, seed {seed}, {test.name}: RMSE {row['rmse']:.0f} m/s, SSIM {row['ssim']:.3f}, "
@@ -97,9 +108,9 @@ def summary(results: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, tuple
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in results["rows"]:
         groups.setdefault((row["test_survey"], row["contender"]), []).append(row)
-    names = (*SCORES, "training_seconds")
+    names = (*SCORES, "training_seconds", "processor_seconds")
     return {
-        key: {name: _spread([row[name] for row in rows]) for name in names} | {"seeds": (len(rows), 0.0)}
+        key: {name: _spread([row.get(name) for row in rows]) for name in names} | {"seeds": (len(rows), 0.0)}
         for key, rows in groups.items()
     }
 
