@@ -36,7 +36,7 @@ class DataMisfit:
         cutoff: frequency [Hz] at which half the amplitude passes; None for all of them.
         source: one of `SOURCES`.
 
-    Nothing recorded gives a misfit of 1 when nothing is simulated. Raises DataError for gathers of another shape, with
+    The misfit is 1 when nothing is simulated. Traces that are dead, silent or next to their source do not count. Raises DataError for gathers of another shape, with
     samples that are not finite, or silent ones.
     """
 
@@ -60,13 +60,16 @@ class DataMisfit:
             acquisition.source_x[:, None] - acquisition.receiver_x,
             acquisition.source_z[:, None] - acquisition.receiver_z,
         )
-        self._counts = (acquisition.live & (distance >= NEAR * acquisition.grid.spacing))[..., None]
+        counts = acquisition.live & recorded.any(axis=-1) & (distance >= NEAR * acquisition.grid.spacing)
+        self._counts = counts[..., None]
         self.recorded = self._filtered(recorded, self._pass) * self._counts
         self._energy = float(np.sum(self.recorded**2))
         if self._energy == 0:
             raise DataError("the gathers are silent, or all traces are next to their sources")
         samples = int(self._counts.sum()) * acquisition.samples
-        self.noise = _noise_power(recorded, acquisition) * samples * float(np.mean(self._pass**2)) / self._energy
+        self.noise = (
+            _noise_power(recorded, acquisition, counts) * samples * float(np.mean(self._pass**2)) / self._energy
+        )
         """What the misfit of the true model would be, by the noise that is recorded before the first arrivals."""
 
     def residual(self, shot: int, gather: np.ndarray) -> tuple[float, np.ndarray]:
@@ -108,8 +111,8 @@ class DataMisfit:
         return np.fft.irfft(spectrum, self._padded)[..., : gathers.shape[-1]]
 
 
-def _noise_power(recorded: np.ndarray, acquisition: Acquisition) -> float:
+def _noise_power(recorded: np.ndarray, acquisition: Acquisition, counts: np.ndarray) -> float:
     """Mean square of the samples before any wave can have arrived, at the highest velocity; 0 where there is none."""
     offset = np.abs(acquisition.source_x[:, None] - acquisition.receiver_x)
-    early = (acquisition.time < (offset / acquisition.velocity_limits[1])[..., None]) & acquisition.live[..., None]
+    early = (acquisition.time < (offset / acquisition.velocity_limits[1])[..., None]) & counts[..., None]
     return float(np.mean(recorded[early] ** 2)) if early.any() else 0.0

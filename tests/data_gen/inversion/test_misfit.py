@@ -90,11 +90,13 @@ def test_what_cannot_be_is_refused(recorded: np.ndarray, source: str, error: typ
 
 def test_traces_next_to_their_source_and_dead_ones_count_for_nothing() -> None:
     line = replace(LINE, live_receivers=((0, 1, 2, 3, 4, 5),) * 3)
-    data = DataMisfit(gathers(0), line, source="known")
+    recorded = gathers(0)
+    recorded[:, 5] = 0.0
+    data = DataMisfit(recorded, line, source="known")
     near = np.abs(line.source_x[:, None] - line.receiver_x) < 40.0
     other = gathers(0)
     other[near] += 100.0
-    other[:, 6:] += 100.0
+    other[:, 5:] += 100.0
     assert near.any()
     assert data.misfit(other) == 0.0
-    assert not data.residual(0, 2 * other[0])[1][near[0] | (np.arange(12) >= 6)].any()
+    assert not data.residual(0, 2 * other[0])[1][near[0] | (np.arange(12) >= 5)].any()
