@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from data_gen.acquisition import Acquisition
     from data_gen.inversion.invert import Inversion
+    from training.ensemble import Ensemble
     from training.predictor import Predictor
 
 DRAWN = 4
@@ -25,7 +26,7 @@ DRAWN = 4
 
 
 def refine(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run, a .keras file, or `pretrained`.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run or ensemble, a .keras file, or `pretrained`.")],
     gathers: Annotated[
         Path | None,
         typer.Argument(help="File of gathers, as for `tomo predict`; default: the test models of the run's survey."),
@@ -56,7 +57,7 @@ def refine(
     from data_gen.inversion.invert import SCHEDULE
     from figures.velocity import velocity_panels
     from tomo.pictures import save_with_pdf
-    from training.predictor import load
+    from training.loading import load
     from training.refinement import most_simulations
     from training.refinement import refine as refined
 
@@ -68,7 +69,7 @@ def refine(
     predictor = load(run)
     with ExitStack() as stack:
         names, given, acquisition, reference = _given(stack, run, gathers, predictor, models, origin)
-        prediction = predictor.predict(given, acquisition)
+        prediction, deviation = predictor.with_deviation(given, acquisition)
         found: list[Inversion] = []
         with progress("refining", len(given) * most_simulations(SCHEDULE), "gradients") as advance:
             for each in refined(
@@ -84,7 +85,8 @@ def refine(
     }
     _report(names, predictor, prediction, velocity, columns, reference)
     title = f"velocity models that {run.resolve().stem} predicts, refined by full-waveform inversion"
-    write_prediction(output, velocity, predictor.acquisition, columns, title)
+    images = {"prediction": prediction} | ({} if deviation is None else {"deviation_of_prediction": deviation})
+    write_prediction(output, velocity, predictor.acquisition, images | columns, title)
     shown = {} if reference is None else {"reference": reference[:DRAWN]}
     shown |= {"prediction": prediction[:DRAWN], "refined": velocity[:DRAWN]}
     figure = velocity_panels(
@@ -96,17 +98,18 @@ def refine(
 
 
 def _given(
-    stack: ExitStack, run: Path, gathers: Path | None, predictor: Predictor, models: int, origin: float
+    stack: ExitStack, run: Path, gathers: Path | None, predictor: Predictor | Ensemble, models: int, origin: float
 ) -> tuple[list[str], np.ndarray, Acquisition, np.ndarray | None]:
     """Names of the models, gathers (model, source, receiver, time), acquisition, and true models if known."""
     import numpy as np
 
+    from training.ensemble import is_ensemble, member_folder
     from training.evaluation.evaluate import untouched
     from training.prediction import open_gathers, open_line
     from training.runs import open_run
 
     if gathers is None:
-        opened = open_run(run)
+        opened = open_run(member_folder(run, 0) if is_ensemble(run) else run)
         survey = opened.find_survey()
         indices = untouched(survey, [opened])[:models]
         if not len(indices):
@@ -127,7 +130,7 @@ def _given(
 
 def _report(
     names: list[str],
-    predictor: Predictor,
+    predictor: Predictor | Ensemble,
     prediction: np.ndarray,
     velocity: np.ndarray,
     misfits: dict[str, np.ndarray],
