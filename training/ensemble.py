@@ -137,3 +137,17 @@ def load_ensemble(folder: Path) -> Ensemble:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} cannot be read: {error}") from None
     return Ensemble([load(member_folder(folder, member)) for member in range(members)], factor)
+
+
+def by_deviation(errors: np.ndarray, deviation: np.ndarray, classes: int = 12) -> tuple[np.ndarray, np.ndarray]:
+    """Mean deviation and RMS error [m/s] of places in classes of equal number, from the surest on, each (class,).
+
+    `errors` and `deviation` [m/s] are of any one shape.
+    """
+    order = np.argsort(deviation, axis=None, kind="stable")
+    parts = np.array_split(order, classes)
+    errors, deviation = errors.ravel(), deviation.ravel()
+    return (
+        np.array([deviation[part].mean() for part in parts]),
+        np.array([np.sqrt(np.mean(errors[part] ** 2)) for part in parts]),
+    )

@@ -83,3 +83,12 @@ def test_the_record_says_what_was_measured(folder) -> None:
     folder, _, calibration = folder
     record = json.loads((folder / ensemble.RECORD).read_text())
     assert record == {"members": 2, **vars(calibration)}
+
+
+def test_classes_of_equally_sure_places_err_as_they_say_where_all_is_well() -> None:
+    rng = np.random.default_rng(1)
+    deviation = rng.uniform(10.0, 200.0, size=(20, 40, 40))
+    said, found = ensemble.by_deviation(deviation * rng.normal(size=deviation.shape), deviation)
+    assert len(said) == 12
+    assert np.all(np.diff(said) > 0)
+    np.testing.assert_allclose(found, said, rtol=0.1)
