@@ -15,6 +15,10 @@ import numpy as np
 
 from data_gen.errors import DataError, SettingError
 from data_gen.grid import Grid
+from data_gen.reading import typed
+
+MOST_SAMPLES = 10**9
+"""Of the gathers of one model: 4 GB."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,13 @@ class Acquisition:
             count = getattr(self, name)
             if not isinstance(count, int) or count < 1:
                 raise SettingError(f"an acquisition has at least one of its {name}, not {count!r}")
+        if math.prod(self.gather_shape) > MOST_SAMPLES:
+            raise SettingError(f"gathers of {self.gather_shape} samples are too large for any memory")
         for name in ("sample_interval", "peak_frequency"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise SettingError(f"a {name.replace('_', ' ')} of {value:g} is impossible")
-        deepest = self.grid.depth[-1]
+        deepest = (self.grid.depth_cells - 1) * self.grid.spacing
         for name in ("source_depth", "receiver_depth"):
             if not 0 <= getattr(self, name) <= deepest:
                 raise SettingError(f"a {name.replace('_', ' ')} of {getattr(self, name):g} m is outside the grid")
@@ -125,6 +131,6 @@ class Acquisition:
     def from_json(cls, values: Mapping[str, Any]) -> Acquisition:
         """The inverse of `to_json`; raises TypeError, KeyError or ValueError for anything else."""
         rest = dict(values)
-        grid = Grid(**{field.name: rest.pop(field.name) for field in dataclasses.fields(Grid)})
-        lowest, highest = rest.pop("velocity_limits")
-        return cls(grid, **rest, velocity_limits=(lowest, highest))
+        grid = typed(Grid, {field.name: rest.pop(field.name) for field in dataclasses.fields(Grid)})
+        lowest, highest = map(float, rest.pop("velocity_limits"))
+        return typed(cls, {**rest, "grid": grid, "velocity_limits": (lowest, highest)})

@@ -14,7 +14,7 @@ from typing import Any
 
 import h5py
 
-from data_gen.errors import MachineError
+from data_gen.errors import DataError, MachineError
 
 TEMPORARY = ".unfinished-"
 """How the names of files begin that are being written; what a killed process leaves behind is told by it."""
@@ -25,8 +25,11 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Give a path to write to, in the same folder and with the same ending, that becomes `path` at the end.
 
     It is forced to disk first, so that after a power cut too there is the old file or the new one. An error inside
-    leaves things as they were; one of the system's, such as a full disk, is raised as MachineError.
+    leaves things as they were; one of the system's, such as a full disk, is raised as MachineError. Raises DataError
+    where a folder, a pipe or a device has the name: it is not replaced.
     """
+    if os.path.lexists(path) and not path.is_file():
+        raise DataError(f"{path} is {'a folder' if path.is_dir() else 'no file'}: choose another name")
     temporary = path.with_name(f"{TEMPORARY}{socket.gethostname()}-{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

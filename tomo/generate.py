@@ -36,7 +36,8 @@ def generate(
     ] = None,
     spacing: Annotated[float | None, typer.Option(help="Grid spacing of --velocity-models in metres.")] = None,
     scheduler: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler, tcp://host:port, whose workers are to do it.")
+        str | None,
+        typer.Option(help="Address of a Dask scheduler, tcp://host:port, or its file, whose workers are to do it."),
     ] = None,
 ) -> None:
     """Generate a survey: velocity models, and the shot gathers that the wave equation gives for them."""
@@ -46,12 +47,8 @@ def generate(
         preset_named(preset), models, train_models, seed, free_surface, dtype, velocity_models or [], spacing
     )
     total = specification.models * specification.acquisition.sources
-    try:
-        with progress("generating", total, "shots") as advance:
-            generate_survey(specification, output, workers, advance, scheduler)
-    except KeyboardInterrupt:
-        remark(f"stopped; the same command continues {output}")
-        raise typer.Exit(130) from None
+    with progress("generating", total, "shots") as advance:
+        generate_survey(specification, output, workers, advance, scheduler)
     remark(f"{output}: {specification.models} models, {total} shots")
     if dtype == "float16":
         error = Survey.open(output).quantization_error()

@@ -14,6 +14,7 @@ import numpy as np
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
 from data_gen.files import hdf5_in_memory, write_bytes
+from data_gen.reading import check_regular, open_npy, reading
 from models.conditioning import training_rms
 from training.pipeline import PREDICTION_BATCH
 from training.predictor import Predictor
@@ -40,7 +41,8 @@ class GatherFile:
         return len(self.data)
 
     def __getitem__(self, models: slice) -> np.ndarray:
-        values = np.asarray(self.data[models], np.float32)
+        with reading(self.path):
+            values = np.asarray(self.data[models], np.float32)
         return values * np.float32(self.factor) * self.scale[models, None, None, None].astype(np.float32)
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -58,23 +60,21 @@ def open_gathers(path: Path, acquisition: Acquisition) -> Iterator[GatherFile]:
     """
     if path.is_dir():
         raise DataError(f"{path} is a folder, not a file of gathers: a survey's is its survey.h5")
-    if not path.exists():
-        raise DataError(f"{path} does not exist")
     with ExitStack() as stack:
-        try:
-            if path.suffix.lower() == ".npy":
-                contents: Mapping = {"gathers": np.load(path, mmap_mode="r", allow_pickle=False)}
-            else:
+        if path.suffix.lower() == ".npy":
+            contents: Mapping = {"gathers": open_npy(path)}
+        else:
+            check_regular(path)
+            with reading(path):
                 contents = stack.enter_context(h5py.File(path, "r"))
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{path} cannot be read as HDF5 or .npy: {error}") from None
         if not isinstance(contents.get("gathers"), h5py.Dataset | np.ndarray):
             raise DataError(f"{path} holds no dataset `gathers`, only: {', '.join(contents) or 'nothing'}")
         data = contents["gathers"]
-        _check_geometry(path, data, contents, acquisition)
-        if data.ndim == 3:
-            data = np.asarray(data)[None]
-        scale = np.asarray(contents["scale"]) if "scale" in contents else np.ones(len(data))
+        with reading(path):
+            _check_geometry(path, data, contents, acquisition)
+            if data.ndim == 3:
+                data = np.asarray(data)[None]
+            scale = np.asarray(contents["scale"], np.float64) if "scale" in contents else np.ones(len(data))
         if scale.shape != (len(data),):
             raise DataError(f"{path} holds {len(data)} models and a `scale` of shape {scale.shape}, not one each")
         velocity = contents.get("velocity")

@@ -25,6 +25,7 @@ from data_gen.survey.specification import (
     read_record,
     read_specification,
     shard_path,
+    shards_there,
 )
 from data_gen.survey.virtual import write_virtual
 
@@ -57,8 +58,9 @@ def generate_survey(
         _claim(folder, specification)
         shards.mkdir(exist_ok=True)
         sweep(folder, shards)
-        missing = [shard for shard in range(specification.shards) if not is_whole(shard_path(folder, shard))]
-        done = set(range(specification.shards)) - set(missing)
+        there = shards_there(folder, specification)
+        done = {shard for shard in there if is_whole(shard_path(folder, shard))}
+        missing = [shard for shard in range(specification.shards) if shard not in done]
         progress(sum(len(specification.shard_models(shard)) for shard in done) * specification.acquisition.sources)
         if missing:
             _check_simulation(folder, specification)

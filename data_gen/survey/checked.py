@@ -14,7 +14,8 @@ from typing import BinaryIO
 import h5py
 
 from data_gen.errors import DataError
-from data_gen.files import hdf5_in_memory, reason, write_bytes
+from data_gen.files import hdf5_in_memory, write_bytes
+from data_gen.reading import check_regular, reading
 
 USER_BLOCK = 512
 
@@ -32,6 +33,8 @@ def checked_file(path: Path) -> Iterator[h5py.File]:
 
 def is_whole(path: Path) -> bool:
     """Whether a file is there in its full length, by its header; its content is not read."""
+    if not path.is_file():
+        return False
     try:
         with open(path, "rb") as raw:
             size = int(raw.read(USER_BLOCK).split(b"bytes=")[1].split()[0])
@@ -42,23 +45,19 @@ def is_whole(path: Path) -> bool:
 
 def verify(path: Path) -> None:
     """Read a file from end to end; raises DataError where any byte is not what was written."""
-    try:
-        with open(path, "rb") as raw:
-            header = raw.read(USER_BLOCK)
-            expected = _header(*_digest(raw))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {reason(error)}") from None
+    check_regular(path)
+    with reading(path), open(path, "rb") as raw:
+        header = raw.read(USER_BLOCK)
+        expected = _header(*_digest(raw))
     if header != expected:
         raise DataError(f"{path} is damaged: its bytes do not have the checksum written with them")
 
 
 def stated_checksum(path: Path) -> bytes:
     """The header of a file, with its size and checksum; raises DataError where it cannot be read."""
-    try:
-        with open(path, "rb") as raw:
-            return raw.read(USER_BLOCK)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {reason(error)}") from None
+    check_regular(path)
+    with reading(path), open(path, "rb") as raw:
+        return raw.read(USER_BLOCK)
 
 
 def _header(size: int, digest: str) -> bytes:

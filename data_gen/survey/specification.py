@@ -6,13 +6,14 @@ Two runs of the same specification give the same bytes, whatever the number of w
 from __future__ import annotations
 
 import dataclasses
-import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, SettingError
+from data_gen.reading import DAMAGE, cause, check_folder, read_json, typed
 
 FORMAT = 1
 MODELS_PER_SHARD = 16
@@ -78,13 +79,24 @@ class SurveySpecification:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> SurveySpecification:
         """The inverse of `to_json`; raises TypeError, KeyError or ValueError for anything else."""
-        files = tuple(VelocityFile(**file) for file in values["velocity_files"])
-        return cls(**{**values, "acquisition": Acquisition.from_json(values["acquisition"]), "velocity_files": files})
+        files = tuple(typed(VelocityFile, file) for file in values["velocity_files"])
+        acquisition = Acquisition.from_json(values["acquisition"])
+        return typed(cls, {**values, "acquisition": acquisition, "velocity_files": files})
 
 
 def shard_path(folder: Path, shard: int) -> Path:
     """Where a survey keeps a shard."""
     return folder / "shards" / f"{shard:05d}.h5"
+
+
+def shards_there(folder: Path, specification: SurveySpecification) -> set[int]:
+    """Numbers of the shards for which a survey's folder holds a file, whole or not; quick however many are missing."""
+    try:
+        names = {entry.name for entry in os.scandir(folder / "shards")}
+    except OSError:
+        return set()
+    numbers = (int(name[:-3]) for name in names if name.endswith(".h5") and name[:-3].isdecimal())
+    return {n for n in numbers if n < specification.shards and shard_path(folder, n).name in names}
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -93,13 +105,10 @@ def read_record(folder: Path) -> dict[str, Any]:
     Raises DataError where there is none, or one that cannot be read.
     """
     path = folder / "survey.json"
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        what = "is not a survey: it holds no survey.json" if folder.is_dir() else "does not exist"
-        raise DataError(f"{folder} {what}") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
+    if not os.path.lexists(path):
+        check_folder(folder)
+        raise DataError(f"{folder} is not a survey: it holds no survey.json")
+    record = read_json(path)
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise DataError(f"{path} is of another format than {FORMAT}, the one this version reads")
     return record
@@ -107,7 +116,8 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 def read_specification(folder: Path) -> SurveySpecification:
     """The specification in `survey.json`; raises DataError where it is missing or damaged."""
+    record = read_record(folder)
     try:
-        return SurveySpecification.from_json(read_record(folder)["specification"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{folder / 'survey.json'} is damaged: {error}") from None
+        return SurveySpecification.from_json(record["specification"])
+    except DAMAGE as error:
+        raise DataError(f"{folder / 'survey.json'} is damaged: {cause(error)}") from None

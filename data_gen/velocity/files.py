@@ -20,6 +20,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, SettingError, TomoError
+from data_gen.reading import check_regular, open_npy
 from data_gen.survey.specification import VelocityFile
 from data_gen.velocity.public_models import PUBLIC_MODELS
 
@@ -136,8 +137,7 @@ class VelocityWindows:
 def _read(path: Path) -> tuple[np.ndarray, float | None]:
     """A file's models (model, depth, x), and the spacing [m] it states, if any."""
     readers = {".npy": _read_npy, ".mat": _read_mat, ".h5": _read_hdf5, ".hdf5": _read_hdf5}
-    if not path.is_file():
-        raise DataError(f"{path} does not exist")
+    check_regular(path)
     if path.suffix.lower() not in readers:
         raise DataError(f"{path} is no velocity file: .npy, .mat and .h5 are read")
     try:
@@ -154,7 +154,7 @@ def _read(path: Path) -> tuple[np.ndarray, float | None]:
 
 
 def _read_npy(path: Path) -> tuple[np.ndarray, float | None]:
-    return np.load(path, mmap_mode="r", allow_pickle=False), None
+    return open_npy(path), None
 
 
 def _read_mat(path: Path) -> tuple[np.ndarray, float | None]:

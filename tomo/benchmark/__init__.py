@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import typer
 
 from tomo.benchmark.imaging import imaging
@@ -11,7 +13,10 @@ from tomo.benchmark.migration import migration
 from tomo.benchmark.optimizer import optimizer
 from tomo.benchmark.simulator import simulator
 from tomo.benchmark.stability import stability
+from tomo.ending import interruptible
 
 benchmark = typer.Typer(help="Measure the parts of tomo against their peers.", no_args_is_help=True)
-for command in (simulator, migration, imaging, lines, optimizer, stability, memory):
-    benchmark.command()(command)
+CONTINUED = {"imaging", "optimizer", "stability"}
+COMMANDS: tuple[Callable[..., None], ...] = (simulator, migration, imaging, lines, optimizer, stability, memory)
+for command in COMMANDS:
+    benchmark.command()(interruptible(command, continued=command.__name__ in CONTINUED))
