@@ -161,13 +161,15 @@ def typed(kind: type[Fields], values: Any) -> Fields:
 
 def _is(value: Any, hint: Any) -> bool:
     """Whether a value is of a field's type; what is not plain is left to the field's own class."""
-    choices = typing.get_args(hint) if not isinstance(hint, type) else (hint,)
+    if (origin := typing.get_origin(hint)) in (tuple, dict, list):
+        return isinstance(value, origin)
+    choices = typing.get_args(hint) or (hint,)
     if value is None:
         return type(None) in choices
     if float in choices and isinstance(value, int | float) and not isinstance(value, bool):
         return abs(value) < 1e300 and math.isfinite(value)
     plain = [choice for choice in choices if choice in (int, str, bool, float)]
-    return type(value) in plain if plain and typing.get_origin(hint) is not tuple else True
+    return type(value) in plain if plain else True
 
 
 def _shown(value: Any) -> str:
@@ -182,4 +184,4 @@ def open_npy(path: Path) -> np.ndarray:
     with reading(path):
         if path.stat().st_size == 0:
             raise ValueError("it is empty")
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        return np.lib.format.open_memmap(path, mode="r")

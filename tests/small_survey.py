@@ -25,6 +25,7 @@ def write_survey(folder: Path, specification: SurveySpecification, simulated: bo
     record = {
         "format": FORMAT,
         "specification": specification.to_json(),
+        "sha256": specification.sha256(),
         "simulation": describe(specification.acquisition),
         "versions": {"tomo": "0"},
     }

@@ -23,6 +23,9 @@ from tomo.console import remark, verbosity
 
 MISTAKE, FAULT = 2, 70
 
+LONGEST = 600
+"""Of the line, in characters: it may quote what the user typed, or a library said."""
+
 
 class Stopped(KeyboardInterrupt):
     """A signal that asks to end, as Ctrl-C does."""
@@ -90,7 +93,8 @@ def _end(line: str, trace: str = "", status: int = MISTAKE) -> NoReturn:
         sys.stdout.flush()
     except OSError:
         _close_output()  # Python would complain once more when it closes the stream
-    print("tomo:", " ".join(line.split()), file=sys.stderr)
+    said = " ".join(line.split())
+    print("tomo:", said if len(said) <= LONGEST else f"{said[: LONGEST - 150]} ... {said[-150:]}", file=sys.stderr)
     sys.exit(status)
 
 

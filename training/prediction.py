@@ -67,17 +67,17 @@ def open_gathers(path: Path, acquisition: Acquisition) -> Iterator[GatherFile]:
             check_regular(path)
             with reading(path):
                 contents = stack.enter_context(h5py.File(path, "r"))
-        if not isinstance(contents.get("gathers"), h5py.Dataset | np.ndarray):
-            raise DataError(f"{path} holds no dataset `gathers`, only: {', '.join(contents) or 'nothing'}")
-        data = contents["gathers"]
         with reading(path):
+            if not isinstance(contents.get("gathers"), h5py.Dataset | np.ndarray):
+                raise DataError(f"{path} holds no dataset `gathers`, only: {', '.join(contents) or 'nothing'}")
+            data = contents["gathers"]
             _check_geometry(path, data, contents, acquisition)
             if data.ndim == 3:
                 data = np.asarray(data)[None]
             scale = np.asarray(contents["scale"], np.float64) if "scale" in contents else np.ones(len(data))
+            velocity = contents.get("velocity")
         if scale.shape != (len(data),):
             raise DataError(f"{path} holds {len(data)} models and a `scale` of shape {scale.shape}, not one each")
-        velocity = contents.get("velocity")
         if not isinstance(velocity, h5py.Dataset) or velocity.shape != (len(data), *acquisition.grid.shape):
             velocity = None
         yield GatherFile(path, data, scale, velocity=velocity)

@@ -113,6 +113,7 @@ def _record(specification: SurveySpecification) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "specification": specification.to_json(),
+        "sha256": specification.sha256(),
         "simulation": describe(specification.acquisition),
         "versions": versions,
     }

@@ -6,6 +6,8 @@ Two runs of the same specification give the same bytes, whatever the number of w
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,12 +78,37 @@ class SurveySpecification:
         files = tuple(dataclasses.replace(file, path="") for file in self.velocity_files)
         return dataclasses.replace(self, velocity_files=files).to_json()
 
+    def sha256(self) -> str:
+        """Of the identity, 64 hexadecimal digits."""
+        return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()
+
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> SurveySpecification:
         """The inverse of `to_json`; raises TypeError, KeyError or ValueError for anything else."""
         files = tuple(typed(VelocityFile, file) for file in values["velocity_files"])
         acquisition = Acquisition.from_json(values["acquisition"])
         return typed(cls, {**values, "acquisition": acquisition, "velocity_files": files})
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """How a survey says it was simulated; see `data_gen.simulator.acoustic.describe`."""
+
+    equation: str
+    time_order: int
+    space_order: int
+    step: float
+    steps_per_sample: int
+    stability_limit: float
+    boundary: dict[str, Any]
+    top: str
+    wavelet: dict[str, Any]
+    interpolation: dict[str, Any]
+    precision: str
+
+    def __post_init__(self) -> None:
+        if not (self.step > 0 and self.stability_limit > 0 and self.steps_per_sample > 0):
+            raise ValueError(f"its simulation has a step of {self.step:g} s, and a limit of {self.stability_limit:g} s")
 
 
 def shard_path(folder: Path, shard: int) -> Path:
@@ -111,13 +138,31 @@ def read_record(folder: Path) -> dict[str, Any]:
     record = read_json(path)
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise DataError(f"{path} is of another format than {FORMAT}, the one this version reads")
+    try:
+        typed(Simulation, record["simulation"])
+        for part in ("boundary", "wavelet", "interpolation"):
+            _check_values(record["simulation"][part])
+        if not all(isinstance(version, str) for version in dict(record["versions"]).values()):
+            raise ValueError("its 'versions' are no texts")
+    except DAMAGE as error:
+        raise DataError(f"{path} is damaged: {cause(error)}") from None
     return record
+
+
+def _check_values(values: Any) -> None:
+    """Raise an error unless these are a kind and numbers, as the parts of a simulation are."""
+    numbers = [value for name, value in values.items() if name != "kind"]
+    if not isinstance(values["kind"], str) or not all(type(value) in (int, float) for value in numbers):
+        raise ValueError(f"its simulation has {values!r}")
 
 
 def read_specification(folder: Path) -> SurveySpecification:
     """The specification in `survey.json`; raises DataError where it is missing or damaged."""
     record = read_record(folder)
     try:
-        return SurveySpecification.from_json(record["specification"])
+        specification = SurveySpecification.from_json(record["specification"])
+        if record.get("sha256", specification.sha256()) != specification.sha256():  # those of 0.1 have none
+            raise ValueError("its specification has been changed since it was written")
+        return specification
     except DAMAGE as error:
         raise DataError(f"{folder / 'survey.json'} is damaged: {cause(error)}") from None

@@ -139,14 +139,14 @@ def test_a_file_that_another_process_writes_to_is_said_to_be(plain_survey, tmp_p
 RECORDS = {
     "models": [0, -1, 10**18, 16.5, "17", True, None, [17]],
     "train_models": [-1, 18, 2.5],
-    "seed": [-1, 0.5, "0"],
+    "seed": [-1, 0.5, "0", 5],
     "dtype": ["float64", 32, None],
     "velocity_files": [None, 5, [5], [{"path": 3, "sha256": "", "spacing": 1.0}], [{}]],
     "acquisition": [None, [], {}],
     "else": [1],
 }
 ACQUISITIONS = {
-    "spacing": [-15.0, 0, float("nan"), float("inf"), "15", None, True, 10**400],
+    "spacing": [30.0, -15.0, 0, float("nan"), float("inf"), "15", None, True, 10**400],
     "depth_cells": [0, 1, -24, 24.0, "24", 10**12, True],
     "x_cells": [10**7],
     "sources": [0, -3, 3.0, 10**12],
@@ -195,6 +195,7 @@ def test_shards_are_counted_by_what_is_there(plain_survey, tmp_path):
     folder = plain_survey(tmp_path / "survey", 17)
     record = json.loads((folder / "survey.json").read_text())
     record["specification"]["models"] = 10**8
+    del record["sha256"]
     (folder / "survey.json").write_text(json.dumps(record))
     for name in ("1.h5", "00001.h5.old", "99999999999.h5", "notes.txt"):
         (folder / "shards" / name).touch()
