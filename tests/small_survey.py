@@ -18,8 +18,8 @@ from data_gen.survey.virtual import write_virtual
 LINE = Acquisition(Grid(24, 24, 15.0), sources=3, receivers=32, samples=60, sample_interval=0.008)
 
 
-def write_survey(folder: Path, specification: SurveySpecification, simulated: bool) -> Path:
-    """A survey that is whole in every respect; unless it is `simulated`, its gathers are random, made at once."""
+def write_survey(folder: Path, specification: SurveySpecification, simulated: bool = True) -> Path:
+    """A survey as `generate_survey` makes it, by this process; unless it is `simulated` its gathers are random."""
     from data_gen.simulator.acoustic import describe
 
     record = {
@@ -39,7 +39,7 @@ def write_survey(folder: Path, specification: SurveySpecification, simulated: bo
         ]
         velocity, mask = (np.stack([getattr(earth, name) for earth in earths]) for name in ("velocity", "salt_mask"))
         if simulated:
-            gathers = np.stack([_simulator().gather(earth.velocity) for earth in earths])
+            gathers = np.stack([_simulator(specification.acquisition).gather(earth.velocity) for earth in earths])
         else:
             gathers = np.random.default_rng(shard).normal(size=(len(models), *specification.acquisition.gather_shape))
         parameters = [earth.parameters for earth in earths]
@@ -49,8 +49,8 @@ def write_survey(folder: Path, specification: SurveySpecification, simulated: bo
     return folder
 
 
-@functools.cache
-def _simulator():
+@functools.lru_cache(maxsize=4)
+def _simulator(acquisition: Acquisition):
     from data_gen.simulator.acoustic import Simulator
 
-    return Simulator(LINE)
+    return Simulator(acquisition)

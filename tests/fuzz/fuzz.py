@@ -41,6 +41,7 @@ class Count:
     faults: dict[int, str] = field(default_factory=dict)
     kinds: collections.Counter = field(default_factory=collections.Counter)
     slowest: tuple[float, str] = (0.0, "")
+    seconds: collections.Counter = field(default_factory=collections.Counter)
 
 
 class Fuzzer:
@@ -80,10 +81,12 @@ class Fuzzer:
         count.refused += outcome.status == 2
         count.answered += outcome.status == 0
         count.kinds[tried.what.split(":")[0] or "options"] += 1
+        count.seconds[tried.command[0]] += seconds
         count.slowest = max(count.slowest, (seconds, f"seed {seed}, {tried}"))
         if wrong:
             count.faults[seed] = f"{tried}\n    {'; '.join(wrong)}"
-        keras.backend.clear_session()
+        if count.tried % 25 == 0:
+            keras.backend.clear_session()  # it collects garbage, which takes longer than most attempts
 
     def _anew(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -109,6 +112,7 @@ def _in_this_process() -> None:
 
     import data_gen.migration.store
     import data_gen.production.generate
+    import tomo.pictures
     from data_gen.simulator import acoustic
 
     def pool(job, shards, workers, progress):
@@ -118,6 +122,7 @@ def _in_this_process() -> None:
 
     dask.config.set({"distributed.comm.timeouts.connect": "1s"})
     data_gen.migration.store.run_pool = data_gen.production.generate.run_pool = pool
+    tomo.pictures.DPI = 20
     acoustic.Simulator = functools.lru_cache(maxsize=8)(acoustic.Simulator)
 
 
@@ -133,6 +138,7 @@ def main() -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tomo-fuzz-") as folder:
         fuzzer = Fuzzer(Path(folder))
+        began = time.monotonic()
         for seed in range(options.seed, options.seed + options.inputs):
             if time.monotonic() - began > 60 * options.minutes:
                 break
@@ -142,6 +148,7 @@ def main() -> None:
                 print(f"seed {seed}: {count.faults.get(seed, 'well')}", flush=True)
     print(f"{count.tried} inputs from seed {options.seed} in {time.monotonic() - began:.0f} s: {dict(count.kinds)}")
     print(f"{count.refused} refused in one line, {count.answered} answered, {len(count.faults)} wrong")
+    print("seconds by command:", {name: round(seconds) for name, seconds in count.seconds.most_common()})
     print(f"the slowest took {count.slowest[0]:.1f} s: {count.slowest[1]}")
     sys.exit(bool(count.faults))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import h5py
@@ -26,6 +27,8 @@ def build(folder: Path, tomo) -> None:
     for name, options in RUNS.items():
         assert tomo("train", "survey", "--epochs", "1", *options, "--output", name) == 0
     assert tomo("train", "half", "--epochs", "1", *RUNS["cnn"], "--batch-size", "2", "--output", "done") == 0
+    for path in folder.glob("*/tensorboard"):
+        shutil.rmtree(path)
     _begin(folder)
     _files(folder)
     _user(folder)

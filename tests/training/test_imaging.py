@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import flat
+from small_survey import write_survey
 
 import training
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, SettingError
 from data_gen.geology import random_model
 from data_gen.grid import Grid
-from data_gen.production.generate import generate_survey
 from data_gen.simulator.acoustic import Simulator
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification
@@ -52,7 +52,7 @@ SETTINGS = Settings(
 @pytest.fixture(scope="module")
 def survey(tmp_path_factory) -> Survey:
     folder = tmp_path_factory.mktemp("imaging") / "survey"
-    generate_survey(SurveySpecification(LINE, models=48, train_models=40), folder, workers=2)
+    write_survey(folder, SurveySpecification(LINE, models=48, train_models=40))
     return Survey.open(folder)
 
 
@@ -186,7 +186,7 @@ def test_another_line_is_read(run):
 
 def test_scores_on_a_survey_of_another_line(run, survey, tmp_path):
     fewer = replace(LINE, receivers=10)
-    generate_survey(SurveySpecification(fewer, models=4, train_models=0, seed=5), tmp_path / "other", workers=1)
+    write_survey(tmp_path / "other", SurveySpecification(fewer, models=4, train_models=0, seed=5))
     other = Survey.open(tmp_path / "other")
     evaluation = evaluate([run], training.load(run.folder).card.mean_velocity, other, other.test)
     assert np.isfinite(evaluation.means()["unet"]["rmse"])
@@ -264,7 +264,7 @@ def test_trainings_from_several_seeds_are_compared_and_the_file_continued(survey
     assert row["rmse"][0] == pytest.approx(np.mean([row["rmse"] for row in results["rows"]]))
     with pytest.raises(DataError, match="another comparison"):
         compare_imaging(survey, [survey], {"unet-adamw": SETTINGS}, range(1), tmp_path / "runs", output)
-    generate_survey(SurveySpecification(LINE, models=8, train_models=4), tmp_path / "trained", workers=1)
+    write_survey(tmp_path / "trained", SurveySpecification(LINE, models=8, train_models=4))
     with pytest.raises(DataError, match="holds models of the training set"):
         compare_imaging(
             survey, [Survey.open(tmp_path / "trained")], settings, range(1), tmp_path / "runs", tmp_path / "other.json"
