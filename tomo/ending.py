@@ -13,7 +13,8 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import typer
@@ -60,9 +61,24 @@ def interruptible(command: Callable[..., None], *, continued: bool) -> Callable[
 def run_to_its_end(app: Callable[[], None]) -> None:
     """Run the command line; what it cannot do is one line on standard error, and an exit status."""
     _open_streams()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # nohup's choice is kept
-            signal.signal(number, _stop)
+    with _signals():
+        _run(app)
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Signals that ask to end are as Ctrl-C, unless whoever began this ignores them, as nohup does."""
+    ours = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
+    for each in ours:
+        signal.signal(each, _stop)
+    try:
+        yield
+    finally:
+        for each in ours:
+            signal.signal(each, signal.SIG_DFL)
+
+
+def _run(app: Callable[[], None]) -> None:
     try:
         app()
         sys.stdout.flush()

@@ -140,12 +140,12 @@ def _checksum(file: h5py.File, name: str, rng: random.Random) -> None:
     del file[name]
     data = file.create_dataset(name, data=values, chunks=values.shape, fletcher32=values.dtype.kind != "O")
     file.flush()
-    where = data.id.get_chunk_info(0).byte_offset
+    where = file.userblock_size + data.id.get_chunk_info(0).byte_offset if values.size else 0
     with open(file.filename, "r+b") as raw:
-        raw.seek(where + file.userblock_size)
+        raw.seek(where)
         byte = raw.read(1)
-        raw.seek(where + file.userblock_size)
-        raw.write(bytes([byte[0] ^ 255]))
+        raw.seek(where)
+        raw.write(bytes(255 ^ value for value in byte))
 
 
 def _with(value: float) -> Callable[[np.ndarray], np.ndarray]:

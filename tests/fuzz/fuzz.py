@@ -80,7 +80,7 @@ class Fuzzer:
         count.tried += 1
         count.refused += outcome.status == 2
         count.answered += outcome.status == 0
-        count.kinds[tried.what.split(":")[0] or "options"] += 1
+        count.kinds[(tried.what or "options").split(":")[0].split(" with ")[0]] += 1
         count.seconds[tried.command[0]] += seconds
         count.slowest = max(count.slowest, (seconds, f"seed {seed}, {tried}"))
         if wrong:
@@ -146,7 +146,8 @@ def main() -> None:
             fuzzer.try_one(seed, count)
             if len(count.faults) > known or options.verbose:
                 print(f"seed {seed}: {count.faults.get(seed, 'well')}", flush=True)
-    print(f"{count.tried} inputs from seed {options.seed} in {time.monotonic() - began:.0f} s: {dict(count.kinds)}")
+    kinds = ", ".join(f"{kind} {number}" for kind, number in count.kinds.most_common())
+    print(f"{count.tried} inputs from seed {options.seed} in {time.monotonic() - began:.0f} s: {kinds}")
     print(f"{count.refused} refused in one line, {count.answered} answered, {len(count.faults)} wrong")
     print("seconds by command:", {name: round(seconds) for name, seconds in count.seconds.most_common()})
     print(f"the slowest took {count.slowest[0]:.1f} s: {count.slowest[1]}")
