@@ -45,3 +45,10 @@ def test_wrong_arguments_are_told_and_write_nothing(tmp_path):
     with pytest.raises(DataError):
         gallery(tmp_path / "nowhere", tmp_path / "page.png", models=1)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_that_is_there_is_kept(tmp_path):
+    (tmp_path / "page.png").write_text("mine")
+    with pytest.raises(DataError, match="already exists"):
+        gallery(None, tmp_path / "page.png", models=1, preset="demo", gathers=False)
+    assert (tmp_path / "page.png").read_text() == "mine"
