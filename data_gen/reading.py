@@ -102,13 +102,14 @@ def hdf5(path: Path) -> Iterator[h5py.File]:
         yield file
 
 
-def dataset(file: Mapping[str, Any], name: str, shape: tuple[int | None, ...], kinds: str) -> h5py.Dataset:
+def dataset(file: h5py.File, name: str, shape: tuple[int | None, ...], kinds: str) -> h5py.Dataset:
     """A data set of a file; None stands for any length, `kinds` are letters of NumPy's.
 
     Raises ValueError where there is none, or one of another shape or type.
     """
-    found = file.get(name)
-    if not isinstance(found, h5py.Dataset):
+    link = file.get(name, getlink=True)
+    found = None if isinstance(link, h5py.ExternalLink) else file.get(name)
+    if not isinstance(found, h5py.Dataset) or found.is_virtual:
         raise ValueError(f"it holds no data set {name!r}")
     fits = len(found.shape or ()) == len(shape) and all(
         ours is None or ours == theirs for ours, theirs in zip(shape, found.shape or (), strict=True)
@@ -117,6 +118,21 @@ def dataset(file: Mapping[str, Any], name: str, shape: tuple[int | None, ...], k
         wanted = ", ".join("any" if length is None else str(length) for length in shape)
         raise ValueError(f"{name!r} is {found.dtype} of shape {found.shape}, not of shape ({wanted})")
     return found
+
+
+def check_sources(path: Path, name: str) -> None:
+    """Raise DataError where a data set of an HDF5 file lies in other files, as those of `survey.h5` do, that are none.
+
+    HDF5 would read numbers that nobody wrote, or wait for a pipe without end.
+    """
+    with hdf5(path) as file:
+        link = file.get(name, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            check_regular(path.parent / link.filename)
+        found = file.get(name)
+        if isinstance(found, h5py.Dataset) and found.is_virtual:
+            for source in sorted({each.file_name for each in found.virtual_sources()} - {"."}):
+                check_regular(path.parent / source)
 
 
 def read_json(path: Path) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
 from data_gen.files import hdf5_in_memory, write_bytes
-from data_gen.reading import check_regular, open_npy, reading
+from data_gen.reading import check_sources, open_npy, reading
 from models.conditioning import training_rms
 from training.pipeline import PREDICTION_BATCH
 from training.predictor import Predictor
@@ -64,7 +64,8 @@ def open_gathers(path: Path, acquisition: Acquisition) -> Iterator[GatherFile]:
         if path.suffix.lower() == ".npy":
             contents: Mapping = {"gathers": open_npy(path)}
         else:
-            check_regular(path)
+            for name in ("gathers", "scale", "velocity"):
+                check_sources(path, name)
             with reading(path):
                 contents = stack.enter_context(h5py.File(path, "r"))
         with reading(path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from data_gen.production.shard_maker import SurveyJob
 from data_gen.survey.checked import is_whole
 from data_gen.survey.specification import (
     FORMAT,
+    MODELS_PER_SHARD,
     SurveySpecification,
     read_record,
     read_specification,
@@ -28,6 +30,7 @@ from data_gen.survey.specification import (
     shards_there,
 )
 from data_gen.survey.virtual import write_virtual
+from data_gen.velocity.earth import EarthModels
 
 Progress = Callable[[int], None]
 
@@ -50,6 +53,8 @@ def generate_survey(
     folder = Path(output).absolute()
     _check_free(folder)
     shards = shard_path(folder, 0).parent
+    if specification.velocity_files and not (folder / "survey.json").exists():
+        EarthModels(specification)  # looks at the files before anything is made
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -64,6 +69,7 @@ def generate_survey(
         progress(sum(len(specification.shard_models(shard)) for shard in done) * specification.acquisition.sources)
         if missing:
             _check_simulation(folder, specification)
+            _check_room(folder, specification, len(missing))
         if missing and scheduler:
             from data_gen.production.cluster import run_cluster
 
@@ -101,6 +107,14 @@ def _check_simulation(folder: Path, specification: SurveySpecification) -> None:
             f"{folder} was begun by a version of tomo that simulates otherwise: finish it with that one, "
             "or choose another folder"
         )
+
+
+def _check_room(folder: Path, specification: SurveySpecification, shards: int) -> None:
+    """Raise MachineError where the disk is too small for so many shards, before hours are spent on filling it."""
+    models = min(shards * MODELS_PER_SHARD, specification.models)
+    needed, free = models * specification.bytes_per_model, shutil.disk_usage(folder).free
+    if needed > free:
+        raise MachineError(f"{folder} needs {needed / 1e9:,.1f} GB more, and its disk has {free / 1e9:,.1f} GB left")
 
 
 def _record(specification: SurveySpecification) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,12 @@ class SurveySpecification:
     def shard_models(self, shard: int) -> range:
         """Indices of the models in a shard."""
         return range(shard * MODELS_PER_SHARD, min((shard + 1) * MODELS_PER_SHARD, self.models))
+
+    @property
+    def bytes_per_model(self) -> int:
+        """What a model takes on disk: gathers, velocity and salt mask."""
+        sample = 2 if self.dtype == "float16" else 4
+        return sample * math.prod(self.acquisition.gather_shape) + 5 * math.prod(self.acquisition.grid.shape)
 
     def to_json(self) -> dict[str, Any]:
         """The specification as JSON-able values."""

@@ -47,11 +47,12 @@ class Count:
 class Fuzzer:
     """Attempts in copies of one world, which is made first."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, verbose: bool = False) -> None:
         from tomo.tensorflow import load_tensorflow
 
         load_tensorflow()
         _in_this_process()
+        self.verbose = verbose
         self.whole, self.folder = folder / "world", folder / "attempt"
         self.whole.mkdir()
         world.build(self.whole, lambda *command: judge.run(list(command), self.whole).status)
@@ -69,6 +70,8 @@ class Fuzzer:
         rng = random.Random(seed)
         self._anew()
         tried = attempt(self.folder, rng)
+        if self.verbose:
+            print(f"seed {seed}: {tried}", flush=True)
         reference = None if tried.answer_may_change else self._reference(tried.base, seed)
         before = judge.contents(self.folder)
         faulthandler.dump_traceback_later(3 * judge.SECONDS, exit=True)
@@ -132,20 +135,20 @@ def main() -> None:
     parser.add_argument("inputs", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=1e9)
-    parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--verbose", action="store_true", help="Name every input before it is tried.")
     options = parser.parse_args()
     count = Count()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tomo-fuzz-") as folder:
-        fuzzer = Fuzzer(Path(folder))
+        fuzzer = Fuzzer(Path(folder), options.verbose)
         began = time.monotonic()
         for seed in range(options.seed, options.seed + options.inputs):
             if time.monotonic() - began > 60 * options.minutes:
                 break
             known = len(count.faults)
             fuzzer.try_one(seed, count)
-            if len(count.faults) > known or options.verbose:
-                print(f"seed {seed}: {count.faults.get(seed, 'well')}", flush=True)
+            if len(count.faults) > known:
+                print(f"seed {seed}: {count.faults[seed]}", flush=True)
     kinds = ", ".join(f"{kind} {number}" for kind, number in count.kinds.most_common())
     print(f"{count.tried} inputs from seed {options.seed} in {time.monotonic() - began:.0f} s: {kinds}")
     print(f"{count.refused} refused in one line, {count.answered} answered, {len(count.faults)} wrong")
