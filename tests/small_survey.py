@@ -39,7 +39,7 @@ def write_survey(folder: Path, specification: SurveySpecification, simulated: bo
         ]
         velocity, mask = (np.stack([getattr(earth, name) for earth in earths]) for name in ("velocity", "salt_mask"))
         if simulated:
-            gathers = np.stack([_simulator(specification.acquisition).gather(earth.velocity) for earth in earths])
+            gathers = np.stack([simulator(specification.acquisition).gather(earth.velocity) for earth in earths])
         else:
             gathers = np.random.default_rng(shard).normal(size=(len(models), *specification.acquisition.gather_shape))
         parameters = [earth.parameters for earth in earths]
@@ -50,7 +50,7 @@ def write_survey(folder: Path, specification: SurveySpecification, simulated: bo
 
 
 @functools.lru_cache(maxsize=4)
-def _simulator(acquisition: Acquisition):
+def simulator(acquisition: Acquisition):
     from data_gen.simulator.acoustic import Simulator
 
     return Simulator(acquisition)

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import flat
-from small_survey import write_survey
+from small_survey import simulator, write_survey
 
 import training
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, SettingError
 from data_gen.geology import random_model
 from data_gen.grid import Grid
-from data_gen.simulator.acoustic import Simulator
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification
 from models.conditioning import Conditioning
@@ -177,11 +176,11 @@ def test_another_line_is_read(run):
     fewer = replace(LINE, receivers=10, sources=3)
     velocity = random_model(np.random.default_rng([0, 41]), LINE).velocity
     predictor = training.load(run.folder)
-    one = predictor.predict(Simulator(LINE).gather(velocity))
-    other = predictor.predict(Simulator(fewer).gather(velocity), fewer)
+    one = predictor.predict(simulator(LINE).gather(velocity))
+    other = predictor.predict(simulator(fewer).gather(velocity), fewer)
     assert np.sqrt(np.mean((one - other) ** 2)) < 200
     with pytest.raises(DataError, match="are not those of 4 sources"):
-        predictor.predict(Simulator(fewer).gather(velocity))
+        predictor.predict(simulator(fewer).gather(velocity))
 
 
 def test_scores_on_a_survey_of_another_line(run, survey, tmp_path):
@@ -232,7 +231,7 @@ def test_a_stopped_training_of_the_imaging_network_ends_with_the_same_weights(su
 def test_an_odd_number_of_columns_is_imaged_as_any(tmp_path):
     line = replace(LINE, grid=Grid(41, 43, 15.0))
     velocity = [random_model(np.random.default_rng([3, i]), line).velocity for i in range(4)]
-    gathers = [Simulator(line).gather(model) for model in velocity]
+    gathers = [simulator(line).gather(model) for model in velocity]
     predictor = training.train(gathers, velocity, line, tmp_path / "run", epochs=1, batch_size=2, validation=0)
     assert predictor.predict(gathers[0]).shape == (1, 41, 43)
     middles = predictor.card.panels.x
