@@ -98,7 +98,7 @@ def locked(folder: Path, writer: str) -> Iterator[None]:
     Raises MachineError where another `writer`, such as "tomo generate", holds it, or it cannot be written to.
     """
     try:
-        file = open(folder / ".lock", "w")  # noqa: SIM115 (its own errors are told apart)
+        file = open(folder / ".lock", "w", opener=_without_waiting)  # noqa: SIM115 (its own errors are told apart)
     except OSError as error:
         raise MachineError(f"{folder} cannot be written to: {reason(error)}") from None
     with file:
@@ -107,6 +107,11 @@ def locked(folder: Path, writer: str) -> Iterator[None]:
         except OSError:
             raise MachineError(f"another {writer} is writing to {folder}") from None
         yield
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe without anybody at its other end is an error."""
+    return os.open(path, flags | os.O_NONBLOCK, 0o666)
 
 
 def reason(error: OSError) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ class Log(keras.callbacks.Callback):
     def say(self, line: str) -> None:
         """Append a line; a line break in it is none."""
         time = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        if os.path.lexists(self.file) and not self.file.is_file():
+            raise MachineError(f"{self.file} is no file: remove it")
         try:
             with self.file.open("a", encoding="utf-8", errors="backslashreplace") as log:
                 print(time, " ".join(line.split()), file=log)

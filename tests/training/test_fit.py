@@ -17,7 +17,7 @@ from conftest import flat
 from small_survey import write_survey
 
 from data_gen.acquisition import Acquisition
-from data_gen.errors import DataError, MachineError, SettingError
+from data_gen.errors import DataError, MachineError, SettingError, TomoError
 from data_gen.files import TEMPORARY, locked
 from data_gen.grid import Grid
 from data_gen.survey.reader import Survey
@@ -245,6 +245,18 @@ def test_one_training_at_a_time_writes_into_a_run(survey, tmp_path):
     run = begin_run(tmp_path / "run", Settings("adam", "cnn-demo", 1, 8), survey)
     with locked(run.folder, "tomo train"), pytest.raises(MachineError, match="another tomo train is writing to"):
         train(run, survey)
+
+
+@pytest.mark.parametrize("name", [".lock", "checkpoint.npz", "log.txt", "history.csv"])
+def test_a_pipe_in_a_run_is_told_and_not_waited_for(survey, tmp_path, name):
+    run = begin_run(tmp_path / "run", Settings("adam", "cnn-demo", 1, 8), survey)
+    os.mkfifo(run.folder / name)
+    signal.setitimer(signal.ITIMER_REAL, 30)
+    try:
+        with pytest.raises(TomoError, match=r"cannot be written|is a pipe|is no file"):
+            train(run, survey)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def read_all(folder):
