@@ -120,19 +120,23 @@ def dataset(file: h5py.File, name: str, shape: tuple[int | None, ...], kinds: st
     return found
 
 
-def check_sources(path: Path, name: str) -> None:
-    """Raise DataError where a data set of an HDF5 file lies in other files, as those of `survey.h5` do, that are none.
+def sources(path: Path, name: str) -> set[Path]:
+    """The other files that a data set of an HDF5 file lies in, as those of `survey.h5` do.
 
-    HDF5 would read numbers that nobody wrote, or wait for a pipe without end.
+    Raises DataError where one is none: HDF5 would read numbers that nobody wrote, or wait for a pipe without end.
     """
+    files: set[Path] = set()
     with hdf5(path) as file:
         link = file.get(name, getlink=True)
         if isinstance(link, h5py.ExternalLink):
             check_regular(path.parent / link.filename)
+            files.add(path.parent / link.filename)
         found = file.get(name)
         if isinstance(found, h5py.Dataset) and found.is_virtual:
-            for source in sorted({each.file_name for each in found.virtual_sources()} - {"."}):
-                check_regular(path.parent / source)
+            files |= {path.parent / each.file_name for each in found.virtual_sources() if each.file_name != "."}
+    for each in sorted(files):
+        check_regular(each)
+    return files
 
 
 def read_json(path: Path) -> Any:

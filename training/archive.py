@@ -26,6 +26,9 @@ from data_gen.migration.panels import PanelDefinition
 from data_gen.reading import DAMAGE, cause, check_regular, typed
 from training.settings import Settings
 
+FOREIGN = ("Lambda", "could not be deserialized", "Could not locate", "Could not deserialize")
+"""What Keras says of layers that it does not know, or would have to run somebody's code for."""
+
 
 @dataclass(frozen=True)
 class Card:
@@ -82,6 +85,10 @@ def load_network(path: Path) -> keras.Model:
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises whatever it meets on the way
+        if any(said in str(error) for said in FOREIGN):
+            raise DataError(
+                f"{path} holds code or classes that are not Keras's own, or is damaged: not loaded"
+            ) from None
         raise DataError(f"{path} cannot be read: {cause(error)}") from None
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
 from data_gen.files import hdf5_in_memory, write_bytes
-from data_gen.reading import check_sources, open_npy, reading
+from data_gen.reading import open_npy, reading, sources
+from data_gen.survey.checked import has_checksum, verify
 from models.conditioning import training_rms
 from training.pipeline import PREDICTION_BATCH
 from training.predictor import Predictor
@@ -64,8 +65,9 @@ def open_gathers(path: Path, acquisition: Acquisition) -> Iterator[GatherFile]:
         if path.suffix.lower() == ".npy":
             contents: Mapping = {"gathers": open_npy(path)}
         else:
-            for name in ("gathers", "scale", "velocity"):
-                check_sources(path, name)
+            for source in sorted(set().union(*(sources(path, name) for name in ("gathers", "scale", "velocity")))):
+                if has_checksum(source):
+                    verify(source)  # a survey's own shard
             with reading(path):
                 contents = stack.enter_context(h5py.File(path, "r"))
         with reading(path):

@@ -18,6 +18,7 @@ from data_gen.files import hdf5_in_memory, write_bytes
 from data_gen.reading import check_regular, reading
 
 USER_BLOCK = 512
+BEGINNING = b"tomo shard bytes="
 
 
 @contextmanager
@@ -53,6 +54,11 @@ def verify(path: Path) -> None:
         raise DataError(f"{path} is damaged: its bytes do not have the checksum written with them")
 
 
+def has_checksum(path: Path) -> bool:
+    """Whether a file says that it is one of these."""
+    return stated_checksum(path).startswith(BEGINNING)
+
+
 def stated_checksum(path: Path) -> bytes:
     """The header of a file, with its size and checksum; raises DataError where it cannot be read."""
     check_regular(path)
@@ -62,7 +68,7 @@ def stated_checksum(path: Path) -> bytes:
 
 def _header(size: int, digest: str) -> bytes:
     """The user block of a file whose other bytes are so many, with this SHA-256."""
-    return f"tomo shard bytes={USER_BLOCK + size} sha256={digest}\n".encode().ljust(USER_BLOCK, b" ")
+    return BEGINNING + f"{USER_BLOCK + size} sha256={digest}\n".encode().ljust(USER_BLOCK - len(BEGINNING), b" ")
 
 
 def _digest(file: BinaryIO) -> tuple[int, str]:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from data_gen.errors import DataError
-from data_gen.reading import check_folder, check_regular, check_sources, open_npy, read_json, typed
+from data_gen.reading import check_folder, check_regular, open_npy, read_json, sources, typed
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import read_specification, shard_path, shards_there
 
@@ -131,11 +131,11 @@ def test_a_virtual_file_over_a_shard_that_is_none_is_told(plain_survey, tmp_path
     if kind == "pipe":
         os.mkfifo(shard_path(folder, 1))
     with within(2.0), pytest.raises(DataError, match=r"00001.h5 (does not exist|is a pipe)"):
-        check_sources(folder / "survey.h5", "gathers")
+        sources(folder / "survey.h5", "gathers")
     with h5py.File(tmp_path / "linked.h5", "w") as file:
         file["gathers"] = h5py.ExternalLink(shard_path(folder, 1), "/gathers")
     with within(2.0), pytest.raises(DataError, match=r"00001.h5 (does not exist|is a pipe)"):
-        check_sources(tmp_path / "linked.h5", "gathers")
+        sources(tmp_path / "linked.h5", "gathers")
 
 
 def test_a_file_that_another_process_writes_to_is_said_to_be(plain_survey, tmp_path):
