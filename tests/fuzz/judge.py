@@ -18,6 +18,8 @@ from typing import Any
 
 import h5py
 import numpy as np
+import segyio
+import xarray
 from attempts import Attempt
 
 SECONDS = 60.0
@@ -136,9 +138,15 @@ def _may_write(attempt: Attempt) -> tuple[str, ...]:
 def answer_of(folder: Path) -> dict[str, Any]:
     """The numbers that a command left: velocities, mean scores, the last loss."""
     answer: dict[str, Any] = {}
-    if (folder / "new.h5").is_file():
-        with h5py.File(folder / "new.h5") as file:
-            answer["velocity"] = file["velocity"][()]
+    for name in ("new.h5", "new.nc"):
+        if (folder / name).is_file():
+            with h5py.File(folder / name) as file:
+                answer |= {each: file[each][()] for each in ("velocity", "gathers") if each in file}
+    for path in (folder / "new").glob("*.sgy"):
+        with segyio.open(str(path), ignore_geometry=True) as traces:
+            answer[path.name] = traces.trace.raw[:]
+    if (folder / "new.zarr").is_dir():
+        answer["zarr"] = xarray.open_zarr(folder / "new.zarr", chunks=None)["gathers"].values
     if (folder / "new" / "scores.json").is_file():
         record = json.loads((folder / "new" / "scores.json").read_text())
         answer["scores"] = {survey["survey"]: survey["scores"] for survey in record["surveys"]}
