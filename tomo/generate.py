@@ -70,7 +70,8 @@ def generate(
         typer.Option(help="Axes of --velocity-models that do not name theirs: depth,x (the default) or x,depth."),
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler, tcp://host:port, whose workers are to do it.")
+        str | None,
+        typer.Option(help="Address of a Dask scheduler, tcp://host:port, or its file, whose workers are to do it."),
     ] = None,
 ) -> None:
     """Generate a survey: velocity models, and the shot gathers that the wave equation gives for them."""
@@ -90,12 +91,8 @@ def generate(
     for doubt in line.doubts():
         remark(f"warning: {doubt}")
     total = specification.models * specification.acquisition.sources
-    try:
-        with progress("generating", total, "shots") as advance:
-            generate_survey(specification, output, workers, advance, scheduler)
-    except KeyboardInterrupt:
-        remark(f"stopped; the same command continues {output}")
-        raise typer.Exit(130) from None
+    with progress("generating", total, "shots") as advance:
+        generate_survey(specification, output, workers, advance, scheduler)
     remark(f"{output}: {specification.models} models, {total} shots")
     if dtype == "float16":
         error = Survey.open(output).quantization_error()

@@ -114,6 +114,7 @@ def _given(
         indices = untouched(survey, [opened])[:models]
         if not len(indices):
             raise DataError(f"{survey.folder} has no test models: name a file of gathers")
+        survey.verify(only=indices)
         names = [f"model {index}" for index in indices]
         return names, survey.gathers(indices), survey.acquisition, survey.velocity(indices)
     if predictor.card.panels is None:

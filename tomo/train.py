@@ -83,7 +83,7 @@ def train(
     from training.fit import check_survey
     from training.fit import train as train_run
     from training.panels import samples_of
-    from training.runs import begin_run, recorded_settings
+    from training.runs import begin_run, recorded_settings, split
     from training.settings import choose
     from training.start import check_start, definition_of, source_of
 
@@ -115,17 +115,15 @@ def train(
     if run.finished:
         print(f"{output} is already trained: nothing to do.")
         return
-    try:
-        if reads_panels:
-            with progress("migrating", len(opened) + (views - 1) * len(opened.train), "panels") as advance:
-                samples = samples_of(network, opened, definition_of(run), views=views, progress=advance)
-        else:
-            samples = samples_of(network, opened)
-        with bar(f"training {output.name}", settings.epochs, "epochs") as advance:
-            train_run(run, opened, [_told(advance, settings.epochs)], samples, keep_checkpoint)
-    except KeyboardInterrupt:
-        remark(f"stopped; the same command continues {output}")
-        raise typer.Exit(130) from None
+    if reads_panels:
+        with progress("migrating", len(opened) + (views - 1) * len(opened.train), "panels") as advance:
+            samples = samples_of(network, opened, definition_of(run), views=views, progress=advance)
+    else:
+        samples = samples_of(network, opened)
+    learn, _ = split(opened, settings.validation)
+    batches = settings.epochs * -(-len(learn) // settings.batch_size)
+    with bar(f"training {output.name}", batches, "mini-batches") as advance:
+        train_run(run, opened, [_told(advance, settings.epochs)], samples, keep_checkpoint)
     print(f"Trained {optimizer} for {len(run.history()['loss'])} epochs: {run.model_file}")
 
 
@@ -138,8 +136,10 @@ def _models_per_pass(text: str) -> int | None:
 
 
 def _told(advance: Any, epochs: int) -> keras.callbacks.Callback:
-    """A callback that tells of every epoch: one line, with the time that the training still needs."""
+    """A callback that tells of mini-batches, and of every epoch in a line, with the time that is left of all."""
     import keras
+
+    from training.log import epoch_line
 
     class Told(keras.callbacks.Callback):
         begun: float
@@ -148,17 +148,14 @@ def _told(advance: Any, epochs: int) -> keras.callbacks.Callback:
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             if self.first is None:
                 self.first, self.begun = epoch, time.monotonic()
-                advance(epoch)
+                advance(epoch * self.params["steps"])
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            advance(1)
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            logs = logs or {}
             done = epoch + 1 - (self.first or 0)
             left = (time.monotonic() - self.begun) / done * (epochs - epoch - 1)
-            scores = [f"loss {logs['loss']:.4g}"]
-            if "val_loss" in logs:
-                rmse, similarity = logs["val_rmse"], logs["val_ssim"]
-                scores.append(f"validation {logs['val_loss']:.4g}, {rmse:.0f} m/s, SSIM {similarity:.3f}")
-            remark(f"epoch {epoch + 1} of {epochs}: {'; '.join(scores)}; {duration(left)} left")
-            advance(1)
+            remark(f"{epoch_line(epoch, epochs, logs or {})}; {duration(left)} left of all")
 
     return Told()

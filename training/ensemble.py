@@ -10,7 +10,6 @@ An ensemble is a folder with a run `member-0`, `member-1`, ... for each, and `en
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
 from data_gen.files import write_json
+from data_gen.reading import read_json, reading, typed
 from data_gen.survey.reader import Survey
 from training.predictor import Predictor, load
 from training.runs import split
@@ -129,14 +129,17 @@ def finish_ensemble(folder: Path, members: int, survey: Survey) -> Calibration:
 def load_ensemble(folder: Path) -> Ensemble:
     """The ensemble in a folder; raises DataError where its record or a member is missing or damaged."""
     path = folder / RECORD
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        members, factor = int(record["members"]), float(record["factor"])
-        if not (members > 1 and 0 < factor < np.inf):
-            raise ValueError(f"{members} members and a factor of {factor}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
-    return Ensemble([load(member_folder(folder, member)) for member in range(members)], factor)
+    record = read_json(path)
+    with reading(path):
+        members, calibration = record.pop("members"), typed(Calibration, record)
+        if type(members) is not int or members < 2 or calibration.factor <= 0:
+            raise ValueError(f"{members!r} members and a factor of {calibration.factor:g}")
+    loaded = [load(member_folder(folder, member)) for member in range(members)]
+    first = loaded[0].card
+    for member, each in enumerate(loaded):
+        if each.card.acquisition != first.acquisition or each.card.panels != first.panels:
+            raise DataError(f"{member_folder(folder, member)} reads something else than member-0: no ensemble")
+    return Ensemble(loaded, calibration.factor)
 
 
 def by_deviation(errors: np.ndarray, deviation: np.ndarray, classes: int = 12) -> tuple[np.ndarray, np.ndarray]:
