@@ -114,7 +114,7 @@ def faults(attempt: Attempt, outcome: Outcome, before: dict[str, str], folder: P
 
 
 def _files(attempt: Attempt, outcome: Outcome, before: dict[str, str], after: dict[str, str]) -> Iterator[str]:
-    ours = _may_write(attempt)
+    ours = _may_write(attempt, grown=outcome.status == 0)
     for name, content in before.items():
         if after.get(name) != content and not name.startswith(ours) and not name.endswith(".lock"):
             yield f"{name} was {'changed' if name in after else 'lost'}"
@@ -125,12 +125,12 @@ def _files(attempt: Attempt, outcome: Outcome, before: dict[str, str], after: di
             yield f"{name} was made by a command that failed"
 
 
-def _may_write(attempt: Attempt) -> tuple[str, ...]:
+def _may_write(attempt: Attempt, grown: bool) -> tuple[str, ...]:
     """Beginnings of the names that a command may replace: what it goes on with, and panels that it makes anew."""
     mended = {
         "train": ("begun/", "survey/panels/", "half/panels/"),
         "evaluate": ("survey/panels/", "half/panels/", "cnn/evaluation", "unet/evaluation"),
-        "generate": ("survey/shards", "survey/survey.h5", "half/shards", "half/survey.h5"),
+        "generate": ("survey/shards", "survey/survey.h5", "half/shards", *("half/survey.",) * grown),
     }
     return mended.get(attempt.command[0], ("new",))
 
