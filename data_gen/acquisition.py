@@ -18,8 +18,11 @@ from data_gen.grid import Grid
 from data_gen.line import OF_THE_LINE, check_line, each_depth, live_traces, phrase
 from data_gen.reading import typed
 
-MOST_SAMPLES = 10**9
-"""Of the gathers of one model: 4 GB."""
+MOST_SAMPLES, MOST_OF_A_KIND = 10**9, 10**7
+"""Of the gathers of one model, 4 GB, and of sources, of receivers and of the samples of a trace."""
+
+MOST_CELLS_TRAVELLED = 10**7
+"""By the fastest wave until the last sample: more steps in time would take days for one shot."""
 
 POINTS_PER_WAVELENGTH = 5.0
 """The least at the wavelet's peak frequency: two at 2.5 times that, above which a Ricker wavelet holds 0.3 % of its
@@ -60,8 +63,10 @@ class Acquisition:
     def __post_init__(self) -> None:
         for name in ("sources", "receivers", "samples"):
             count = getattr(self, name)
-            if not isinstance(count, int) or count < 1:
-                raise SettingError(f"an acquisition has at least one of its {name}, not {count!r}")
+            if not isinstance(count, int) or not 1 <= count <= MOST_OF_A_KIND:
+                raise SettingError(
+                    f"an acquisition has at least one of its {name} and at most {MOST_OF_A_KIND:,}, not {count!r}"
+                )
         if math.prod(self.gather_shape) > MOST_SAMPLES:
             raise SettingError(f"gathers of {self.gather_shape} samples are too large for any memory")
         for name in ("sample_interval", "peak_frequency"):
@@ -87,6 +92,11 @@ class Acquisition:
                 f"{frequency:g} Hz, and waves need {POINTS_PER_WAVELENGTH:g}: a spacing of {most:.3g} m at most, a "
                 "lower peak frequency, or a higher lower limit of the velocity"
             )
+        if self._last * self.velocity_limits[1] / self.grid.spacing > MOST_CELLS_TRAVELLED:
+            raise SettingError(
+                f"{self._last:g} s at {self.velocity_limits[1]:g} m/s on a grid of {self.grid.spacing:g} m take more "
+                "steps in time than can be simulated: lower the upper limit of the velocity"
+            )
         if self.sample_interval * frequency * SAMPLES_PER_PERIOD > 1 + 1e-9:
             raise SettingError(
                 f"samples every {1e3 * self.sample_interval:g} ms cannot hold a wavelet of {frequency:g} Hz: "
@@ -97,10 +107,10 @@ class Acquisition:
         """What is possible but hardly meant, a line each."""
         typical = sum(self.velocity_limits) / 2
         needed = self.delay + 2 * self.grid.depth[-1] / typical
-        if self.time[-1] >= needed:
+        if self._last >= needed:
             return []
         return [
-            f"the record of {self.time[-1]:.3g} s is shorter than the way to the bottom at {self.grid.depth[-1]:g} m "
+            f"the record of {self._last:.3g} s is shorter than the way to the bottom at {self.grid.depth[-1]:g} m "
             f"and back, {needed:.3g} s at {typical:g} m/s: what lies deep is not seen"
         ]
 
@@ -146,6 +156,11 @@ class Acquisition:
     def time(self) -> np.ndarray:
         """Time of the samples [s], shape (samples,)."""
         return np.arange(self.samples) * self.sample_interval
+
+    @property
+    def _last(self) -> float:
+        """Time of the last sample [s]."""
+        return (self.samples - 1) * self.sample_interval
 
     @property
     def delay(self) -> float:

@@ -28,6 +28,11 @@ SALT_SHARE = 0.9
 CLEAR_ROWS = 6
 DEEPEST_CLEAR = 0.6
 SALT_AREA = (0.008, 0.5)
+MOST_DRAWS = 1000
+"""Of salt, before a section that is all sea floor is left without."""
+
+FEWEST_ROWS = 21
+"""Of five layers, the fewest that are drawn."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,13 @@ def clear_depth(acquisition: Acquisition) -> float:
 
 
 def check_stations(acquisition: Acquisition) -> None:
-    """Raise SettingError where sources or receivers stand so deep that random models have no room for salt."""
+    """Raise SettingError where sources or receivers stand so deep that random models have no room for salt, or for
+    their layers."""
+    if acquisition.grid.depth_cells < FEWEST_ROWS:
+        raise SettingError(
+            f"random models have layers of four rows: {FEWEST_ROWS} points along depth at least, not "
+            f"{acquisition.grid.depth_cells}, or --velocity-models"
+        )
     clear, height = clear_depth(acquisition), acquisition.grid.depth[-1]
     if clear > DEEPEST_CLEAR * height:
         raise SettingError(
@@ -85,7 +96,7 @@ def check_stations(acquisition: Acquisition) -> None:
 
 
 def draw_history(rng: np.random.Generator, acquisition: Acquisition) -> History:
-    """Draw the events; salt is drawn again until it covers between 0.8 and 50 % of the section."""
+    """Draw the events; salt is drawn again until it covers between 0.8 and 50 % of the section, if it has room."""
     section = Section.of(acquisition)
     sea_floor = draw_sea_floor(rng, section, acquisition.receiver_z.max() + 2 * acquisition.grid.spacing)
     unconformity = draw_unconformity(rng, section)
@@ -94,9 +105,10 @@ def draw_history(rng: np.random.Generator, acquisition: Acquisition) -> History:
     salt = None
     if rng.random() < SALT_SHARE:
         roof = _roof(sea_floor, section, acquisition)
-        while True:
-            salt = draw_salt(rng, section, float(roof.max()))
-            if SALT_AREA[0] <= salt_mask(salt, section, roof).mean() <= SALT_AREA[1]:
+        for _ in range(MOST_DRAWS):
+            drawn = draw_salt(rng, section, float(roof.max()))
+            if SALT_AREA[0] <= salt_mask(drawn, section, roof).mean() <= SALT_AREA[1]:
+                salt = drawn
                 break
     return History(
         layers=draw_layers(rng, section),

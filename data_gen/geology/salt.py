@@ -123,7 +123,7 @@ class Salt:
 def _draw_dome(rng: np.random.Generator, section: Section, roof: float) -> Dome:
     height, width = section.height, section.width
     bed = height * rng.uniform(0.92, 1.08)
-    top = rng.uniform(roof, min(0.98 * height, bed - 0.02 * height))
+    top = rng.uniform(roof, max(roof, min(0.98 * height, bed - 0.02 * height)))
     count = int(rng.choice((1, 2, 3), p=(0.55, 0.3, 0.15)))
     humps = []
     for i in range(count):
@@ -144,7 +144,7 @@ def _draw_dome(rng: np.random.Generator, section: Section, roof: float) -> Dome:
 
 def _draw_diapir(rng: np.random.Generator, section: Section, roof: float) -> Diapir:
     height, width = section.height, section.width
-    top = rng.uniform(roof, 0.6 * height)
+    top = rng.uniform(roof, max(roof, 0.6 * height))
     bulb = width * rng.uniform(0.08, 0.22)
     return Diapir(
         x=width * float(rng.uniform(0.15, 0.85)),

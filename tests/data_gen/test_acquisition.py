@@ -76,6 +76,8 @@ def test_counts_may_be_left_to_the_places_and_numbers_be_whole(tmp_path):
         ({"live_receivers": ((0,), (1,), (6,))}, "counted from 0 to 5"),
         ({"peak_frequency": 20.0}, "3.3 points a wavelength of 1000 m/s at 20 Hz, and waves need 5: a spacing of 10 m"),
         ({"sample_interval": 0.03}, "every 25 ms at least"),
+        ({"velocity_limits": (1000.0, 1e9)}, "more steps in time than can be simulated"),
+        ({"receivers": 10**9, "sources": 1, "samples": 1}, "at most 10,000,000"),
     ],
 )
 def test_what_cannot_be_is_one_line(changes, told):

@@ -77,7 +77,10 @@ def test_options_of_train(survey, tmp_path, options, told):
         (["--receiver-depth", 600], "a deeper grid, or --velocity-models"),
         (["--velocity-limits", 3000, 2000], "velocity limits of 3000 to 2000 m/s"),
         (["--sources", 0], "at least one of its sources"),
-        (["--acquisition", "nowhere.toml"], "nowhere.toml cannot be read"),
+        (["--grid", "20x60"], "21 points along depth at least, not 20"),
+        (["--velocity-limits", 1000, 1e300], "more steps in time than can be simulated"),
+        (["--samples", 10**9], "at most 10,000,000"),
+        (["--acquisition", "nowhere.toml"], "nowhere.toml does not exist"),
         (["--acquisition", "nowhere.toml", "--preset", "demo"], "exclude each other"),
     ],
 )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from data_gen.acquisition import Acquisition
+from data_gen.errors import SettingError
 from data_gen.geology import build, draw_history, random_model
 from data_gen.geology.model import CLEAR_ROWS, clear_depth
 from data_gen.geology.salt import SALT_VELOCITIES
@@ -111,3 +112,17 @@ def test_a_model_takes_under_20_ms():
         durations.append(time.perf_counter() - start)
     # The median, so that a busy machine does not fail it; 5 ms on one core of 2024.
     assert np.median(durations) < 0.020
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(21, 2), (21, 1000), (24, 1000), (40, 400), (100, 2)])
+def test_grids_of_any_shape_have_models(rows, columns):
+    """Of a sea floor that leaves no room for salt too."""
+    line = Acquisition(Grid(rows, columns, 10.0), 2, 3, 10, 0.002)
+    for seed in range(30):
+        model = random_model(np.random.default_rng([seed]), line)
+        line.check_velocity(model.velocity)
+
+
+def test_grids_without_room_for_layers_are_refused():
+    with pytest.raises(SettingError, match="21 points along depth at least, not 20"):
+        random_model(np.random.default_rng(0), Acquisition(Grid(20, 60, 10.0), 2, 3, 10, 0.002, 0.0, 0.0))
