@@ -101,7 +101,7 @@ class Ensemble:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Velocity models and their standard deviations, both (model, depth, x) [m/s]; as `Predictor.predict`."""
         inputs = self.members[0].inputs(gathers, acquisition)
-        return self._of(np.stack([member.velocity(inputs) for member in self.members]))
+        return self.of(np.stack([member.velocity(inputs) for member in self.members]))
 
     def predict_models(
         self, survey: Survey, indices: np.ndarray, progress: Callable[[int], None] = lambda models: None
@@ -113,9 +113,10 @@ class Ensemble:
         self, survey: Survey, indices: np.ndarray, progress: Callable[[int], None] = lambda models: None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Velocity models of a survey and their standard deviations, both (model, depth, x) [m/s]."""
-        return self._of(np.stack([member.predict_models(survey, indices, progress) for member in self.members]))
+        return self.of(np.stack([member.predict_models(survey, indices, progress) for member in self.members]))
 
-    def _of(self, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def of(self, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation (model, depth, x) [m/s] of the members' predictions (member, model, depth, x)."""
         return predictions.mean(axis=0), self.factor * spread(predictions)
 
 
