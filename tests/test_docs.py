@@ -12,6 +12,8 @@ import pytest
 from small_survey import write_survey
 
 from data_gen.geology import statistics
+from training.benchmark.imaging import summary as seed_summary
+from training.benchmark.refinement import summary
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -284,3 +286,74 @@ def test_refinement_page_on_gradients():
         cells = f"{simulation:.2f} | {ours:.2f} | {ours / simulation:.1f} | {theirs:.2f} | {theirs / ours:.1f}"
         assert f"| a model of `{name}` | {cells} |" in page
         assert min(found[name]["agreement"]) == pytest.approx(0.9997, abs=1e-4)
+
+
+def refinement_table() -> str:
+    """Refinement from each first model, in each condition."""
+    found = summary(results("refinement"))
+    lines = [
+        "| gathers with | from | RMSE, m/s | SSIM | salt IoU | salt's top, m | made worse | misfit, of the noise's |",
+        "|" + "---|" * 8,
+    ]
+    forms = (("rmse", ".0f"), ("ssim", ".3f"), ("salt_iou", ".2f"), ("salt_top_error", ".0f"))
+    for (condition, start), row in found.items():
+        cells = [
+            " to ".join(
+                "–" if row[when][name] is None else format(row[when][name], form) for when in ("before", "after")
+            )
+            for name, form in forms
+        ]
+        name = "`pretrained`" if start == "pretrained" else start
+        lines.append(
+            f"| {condition} | {name} | {' | '.join(cells)} | {100 * row['worse']:.0f} % | {row['excess']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def test_refinement_page_on_first_models():
+    assert refinement_table() in text("docs/refinement.md")
+
+
+def seeds_table() -> str:
+    """AdamW and SQGN on the imaging network, from the same seeds, for the same time."""
+    found = results("seeds")
+    lines = ["| | seeds | CPU s | RMSE, m/s | SSIM | salt IoU | found | top, m |", "|" + "---|" * 8]
+    forms = (("processor_seconds", ".0f"), ("rmse", ".0f"), ("ssim", ".3f"), ("salt_iou", ".2f"), ("salt_found", ".2f"))
+    for (_, name), row in seed_summary(found).items():
+        settings = found["contenders"][name]
+        title = {"adamw": "AdamW", "sqgn": "SQGN"}[settings["optimizer"]]
+        cells = [
+            " ± ".join(format(value, form) for value in row[score])
+            for score, form in (*forms, ("salt_top_error", ".0f"))
+        ]
+        lines.append(f"| {title}, {settings['epochs']} epochs | {row['seeds'][0]:.0f} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def test_imaging_page_on_seeds():
+    assert seeds_table() in text("docs/imaging.md")
+
+
+def calibration_table() -> str:
+    """How sure the ensemble is, and how far off, survey by survey."""
+    found = results("calibration")
+    lines = [
+        "| | models | errors within two deviations | mean deviation, m/s | RMSE, m/s | SSIM | salt IoU |",
+        "|" + "---|" * 7,
+    ]
+    titles = {"validation": "validation models", "laptop": "test models", "outside": "windows of public models"}
+    for name, row in found["surveys"].items():
+        mean = row["scores"]["mean"]
+        lines.append(
+            f"| {titles[name]} | {row['models']} | {100 * row['covered']:.0f} % | {row['deviation']:.0f} | "
+            f"{mean['rmse']:.0f} | {mean['ssim']:.3f} | {mean['salt_iou']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def test_refinement_page_on_how_sure():
+    found, page = results("calibration"), text("docs/refinement.md")
+    assert calibration_table() in page
+    members = [row["rmse"] for name, row in found["surveys"]["laptop"]["scores"].items() if name != "mean"]
+    assert f"of which one alone has {np.mean(members):.0f} m/s on the test models" in " ".join(page.split())
+    assert f"multiplied by {found['factor']:.1f}" in " ".join(page.split())
