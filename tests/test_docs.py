@@ -274,3 +274,12 @@ def test_optimizer_page_on_memory_and_stability():
     assert all(row["score"][-1] >= 0.55 for row in rows)
     assert f"Of {len(rows):,} trainings, 100 seeds of each, none diverged and none got stuck" in page
     assert f"{second} needed a second epoch, and {rollbacks:.0f} steps were rolled back" in page
+
+
+def test_refinement_page_on_gradients():
+    page, found = text("docs/refinement.md"), results("gradient")
+    for name in ("laptop", "paper"):
+        simulation, ours, theirs = (np.median(found[name][key]) for key in ("simulation", "gradient", "deepwave"))
+        cells = f"{simulation:.2f} | {ours:.2f} | {ours / simulation:.1f} | {theirs:.2f} | {theirs / ours:.1f}"
+        assert f"| a model of `{name}` | {cells} |" in page
+        assert min(found[name]["agreement"]) == pytest.approx(0.9997, abs=1e-4)

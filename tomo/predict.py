@@ -16,6 +16,7 @@ from tomo.tensorflow import load_tensorflow
 if TYPE_CHECKING:
     import numpy as np
 
+    from training.ensemble import Ensemble
     from training.evaluation.misfit import Explained
     from training.prediction import GatherFile
     from training.predictor import Predictor
@@ -25,7 +26,7 @@ DRAWN = 4
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run, a .keras file, or `pretrained`.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run or ensemble, a .keras file, or `pretrained`.")],
     gathers: Annotated[
         Path,
         typer.Argument(
@@ -34,7 +35,10 @@ def predict(
         ),
     ],
     output: Annotated[
-        Path, typer.Option(help="File to write, `velocity` (model, depth, x) in m/s: .h5 or .nc, or .sgy.")
+        Path,
+        typer.Option(
+            help="File to write, `velocity` (model, depth, x) in m/s, and an ensemble's `deviation`: .h5, .nc or .sgy."
+        ),
     ] = Path("prediction.h5"),
     physics: Annotated[
         int,
@@ -67,8 +71,8 @@ def predict(
     from figures.velocity import velocity_panels
     from tomo.pictures import draw_explained, save_with_pdf
     from training.inspection import inspect
+    from training.loading import load
     from training.prediction import in_the_network_s_unit, open_gathers, open_line, predict_gathers
-    from training.predictor import load
 
     check_format(output)
     picture, gather_picture = output.with_suffix(".png"), output.with_suffix(".gathers.png")
@@ -100,11 +104,12 @@ def predict(
             given = in_the_network_s_unit(given, predictor.network, rescale)
             if rescale:
                 print(f"Gathers are multiplied by {given.factor:.4g}")
-        velocity = predict_gathers(predictor, given)
+        velocity, deviation = predict_gathers(predictor, given)
+        found = {} if deviation is None else {"deviation": deviation}
         drawn = {} if given.velocity is None else {"reference": np.asarray(given.velocity[:DRAWN])}
-        found: dict[str, np.ndarray] = {}
         if physics:
-            found, explained = _physics(velocity[:physics], given, predictor)
+            misfits, explained = _physics(velocity[:physics], given, predictor)
+            found |= misfits
             draw_explained(explained, given.acquisition, name, gather_picture)
     title = f"velocity models that {name} predicts from {gathers.name}"
     write_prediction(output, velocity, predictor.acquisition, found, title)
@@ -121,7 +126,7 @@ def predict(
 
 
 def _physics(
-    velocity: np.ndarray, gathers: GatherFile, predictor: Predictor
+    velocity: np.ndarray, gathers: GatherFile, predictor: Predictor | Ensemble
 ) -> tuple[dict[str, np.ndarray], Explained]:
     """Misfit and amplitude (model,) of all models, NaN where not simulated; prints a table of those that were."""
     import numpy as np

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from data_gen.acquisition import Acquisition
     from data_gen.inversion.invert import Inversion
     from tomo.report.of_refinement import Refinement, ShownGathers
+    from training.ensemble import Ensemble
     from training.predictor import Predictor
 
 DRAWN = 4
@@ -27,7 +28,7 @@ DRAWN = 4
 
 
 def refine(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run, a .keras file, or `pretrained`.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run or ensemble, a .keras file, or `pretrained`.")],
     gathers: Annotated[
         Path | None,
         typer.Argument(help="File of gathers, as for `tomo predict`; default: the test models of the run's survey."),
@@ -65,7 +66,7 @@ def refine(
     from tomo.pictures import save_with_pdf
     from tomo.report.of_refinement import Origin, Refinement, refinement_report
     from tomo.report.page import write_page
-    from training.predictor import load
+    from training.loading import load
     from training.refinement import most_simulations
     from training.refinement import refine as refined
 
@@ -78,7 +79,7 @@ def refine(
     predictor = load(run)
     with ExitStack() as stack:
         whose, names, given, acquisition, reference = _given(stack, run, gathers, predictor, models, origin)
-        prediction = predictor.predict(given, acquisition)
+        prediction, deviation = predictor.with_deviation(given, acquisition)
         found: list[Inversion] = []
         with progress("refining", len(given) * most_simulations(SCHEDULE), "gradients") as advance:
             for each in refined(
@@ -94,7 +95,8 @@ def refine(
     }
     _report(names, predictor, prediction, velocity, columns, reference)
     title = f"velocity models that {run.resolve().stem} predicts, refined by full-waveform inversion"
-    write_prediction(output, velocity, predictor.acquisition, columns, title)
+    images = {"prediction": prediction} | ({} if deviation is None else {"deviation_of_prediction": deviation})
+    write_prediction(output, velocity, predictor.acquisition, images | columns, title)
     shown = {} if reference is None else {"reference": reference[:DRAWN]}
     shown |= {"prediction": prediction[:DRAWN], "refined": velocity[:DRAWN]}
     figure = velocity_panels(
@@ -103,7 +105,9 @@ def refine(
     )  # fmt: skip
     save_with_pdf(figure, picture)
     if report:
-        refinement = Refinement(names, prediction, velocity, found, acquisition, predictor.acquisition, reference)
+        refinement = Refinement(
+            names, prediction, velocity, found, acquisition, predictor.acquisition, reference, deviation
+        )
         made_with = Origin(
             run.resolve().stem, whose, source, SCHEDULE,
             describe_machine(("tomo", "tensorflow", "keras", "numpy")), dataclasses.asdict(predictor.card.settings),
@@ -130,18 +134,19 @@ def _simulated(refinement: Refinement, given: np.ndarray, source: str) -> ShownG
 
 
 def _given(
-    stack: ExitStack, run: Path, gathers: Path | None, predictor: Predictor, models: int, origin: float
+    stack: ExitStack, run: Path, gathers: Path | None, predictor: Predictor | Ensemble, models: int, origin: float
 ) -> tuple[str, list[str], np.ndarray, Acquisition, np.ndarray | None]:
     """Whose gathers they are, in words; names of the models; gathers (model, source, receiver, time) and their
     acquisition; the true models if they are known."""
     import numpy as np
 
+    from training.ensemble import is_ensemble, member_folder
     from training.evaluation.evaluate import untouched
     from training.prediction import open_gathers, open_line
     from training.runs import open_run
 
     if gathers is None:
-        opened = open_run(run)
+        opened = open_run(member_folder(run, 0) if is_ensemble(run) else run)
         survey = opened.find_survey()
         indices = untouched(survey, [opened])[:models]
         if not len(indices):
@@ -164,7 +169,7 @@ def _given(
 
 def _report(
     names: list[str],
-    predictor: Predictor,
+    predictor: Predictor | Ensemble,
     prediction: np.ndarray,
     velocity: np.ndarray,
     misfits: dict[str, np.ndarray],

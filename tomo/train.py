@@ -23,7 +23,9 @@ WHOLE = "whole"
 def train(
     survey: Annotated[Path, typer.Argument(help="Folder of the survey.")],
     output: Annotated[Path, typer.Option(help="Folder of the run; the same command continues an unfinished one.")],
-    optimizer: Annotated[str, typer.Option(help="adam, adamw, sqgn, or sqgn-reference (as published).")] = "adamw",
+    optimizer: Annotated[
+        str, typer.Option(help="adamw, adam, sgd, svrg; sqgn, or sqgn-reference (as published).")
+    ] = "adamw",
     network: Annotated[
         str | None,
         typer.Option(

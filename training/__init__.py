@@ -14,12 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from training.arrays import train
-    from training.predictor import Predictor, load
+    from training.ensemble import Ensemble
+    from training.loading import load
+    from training.predictor import Predictor
     from training.settings import Settings
 
-__all__ = ["Predictor", "Settings", "load", "train"]
+__all__ = ["Ensemble", "Predictor", "Settings", "load", "train"]
 
-_HOMES = {"Predictor": "predictor", "Settings": "settings", "load": "predictor", "train": "arrays"}
+_HOMES = {
+    "Ensemble": "ensemble",
+    "Predictor": "predictor",
+    "Settings": "settings",
+    "load": "loading",
+    "train": "arrays",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -32,7 +32,7 @@ def train(
 
     The run is kept in the folder `output`, and continued from there if it was interrupted; `settings` are fields of
     `training.settings.Settings` that are to differ from the recipe's (`training.recipes`). Raises DataError for arrays
-    that do not fit the acquisition, SettingError for settings that cannot be. An example stands in `load`.
+    that do not fit the acquisition, SettingError for settings that cannot be. An example stands in `training.load`.
     """
     survey = ArraySurvey(np.asarray(gathers), np.asarray(velocity), acquisition)
     choose("network", network, NETWORKS)

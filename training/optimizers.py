@@ -25,6 +25,17 @@ def _adamw(rate: Any) -> keras.optimizers.Optimizer:
     return optimizer
 
 
+FIRST_ORDER_RATE = 1e-2
+"""The learning rate of SGD and SVRG, as in the paper (its section 6.1.1)."""
+
+
+def _svrg(rate: Any) -> SQGN:
+    """Stochastic variance-reduced gradients (Johnson and Zhang 2013): SQGN's estimator, and no curvature."""
+    return SQGN(
+        rate, history=0, max_step=None, scaling="common", safeguard=False, variance_reduction="svrg", name="svrg"
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Named:
     """An optimizer `make(learning_rate, **options)` and its own rate; a rate may be a Keras schedule.
@@ -40,6 +51,8 @@ class Named:
 OPTIMIZERS = {
     "adam": Named(keras.optimizers.Adam, ADAM_RATE),
     "adamw": Named(_adamw, ADAMW_RATE),
+    "sgd": Named(keras.optimizers.SGD, FIRST_ORDER_RATE),
+    "svrg": Named(_svrg, FIRST_ORDER_RATE),
     "sqgn": Named(SQGN, 0.1, second_order=True),
     "sqgn-reference": Named(
         lambda rate, **options: SQGN.reference(learning_rate=rate, **options), 0.1, second_order=True

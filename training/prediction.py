@@ -16,6 +16,7 @@ from data_gen.errors import DataError
 from data_gen.formats.adapted import Adapted, adapt
 from data_gen.formats.shots import Geometry, Shots, open_shots
 from models.conditioning import training_rms
+from training.ensemble import Ensemble
 from training.inspection import inspect
 from training.pipeline import PREDICTION_BATCH
 from training.predictor import Predictor
@@ -173,6 +174,8 @@ def in_the_network_s_unit(gathers: GatherFile, network: keras.Model, rescale: bo
     return gathers
 
 
-def predict_gathers(predictor: Predictor, gathers: GatherFile) -> np.ndarray:
-    """Velocity images (model, depth, x) [m/s]."""
-    return np.concatenate([predictor.predict(block, gathers.acquisition) for block in gathers])
+def predict_gathers(predictor: Predictor | Ensemble, gathers: GatherFile) -> tuple[np.ndarray, np.ndarray | None]:
+    """Velocity images (model, depth, x) [m/s], and their standard deviations where an ensemble knows them."""
+    images, deviations = zip(*(predictor.with_deviation(block, gathers.acquisition) for block in gathers), strict=True)
+    known = [each for each in deviations if each is not None]
+    return np.concatenate(images), np.concatenate(known) if known else None

@@ -38,6 +38,14 @@ class Predictor:
         A network that reads panels takes gathers of any `acquisition` over its grid, in any unit; others those that
         they were trained for. Raises DataError for gathers that do not fit, or with samples that are not finite.
         """
+        return self.velocity(self.inputs(gathers, acquisition))
+
+    def with_deviation(self, gathers: np.ndarray, acquisition: Acquisition | None = None) -> tuple[np.ndarray, None]:
+        """As `Ensemble.with_deviation`; one network alone does not know how sure it is."""
+        return self.predict(gathers, acquisition), None
+
+    def inputs(self, gathers: np.ndarray, acquisition: Acquisition | None = None) -> np.ndarray:
+        """What the network reads of gathers, (model, ...): their panels, or themselves; as `predict`."""
         acquisition = acquisition or self.acquisition
         values = np.asarray(gathers, np.float32)
         values = values[None] if values.ndim == 3 else values
@@ -50,7 +58,7 @@ class Predictor:
             values = np.stack([maker.panels(each) for each in values])
         elif acquisition != self.acquisition:
             raise DataError(f"this network knows gathers of {self.acquisition} alone, not of {acquisition}")
-        return self._velocity(values)
+        return values
 
     def predict_models(
         self, survey: Survey, indices: np.ndarray, progress: Callable[[int], None] = lambda models: None
@@ -60,10 +68,13 @@ class Predictor:
         `progress` is told of panels as they are made.
         """
         samples = samples_of(self.card.settings.network, survey, self.card.panels, progress=progress, only=indices)
-        return np.concatenate([self._velocity(inputs.numpy()) for inputs, _ in in_order(samples, indices)])
+        return np.concatenate([self.velocity(inputs.numpy()) for inputs, _ in in_order(samples, indices)])
 
-    def _velocity(self, inputs: np.ndarray) -> np.ndarray:
-        """The network's answer; panels are also given mirrored, both answers averaged, and kept to the limits."""
+    def velocity(self, inputs: np.ndarray) -> np.ndarray:
+        """The network's answer (model, depth, x) [m/s] to its inputs.
+
+        Panels are also given mirrored, both answers averaged, and kept to the limits.
+        """
         answer = self.network.predict(inputs, batch_size=PREDICTION_BATCH, verbose=0)
         if self.card.panels is None:
             return answer
@@ -88,16 +99,6 @@ def load(run: str | Path) -> Predictor:
     `pretrained`.
 
     Raises DataError where it is no such thing, damaged, or not finished.
-
-    >>> from data_gen import Acquisition, Grid, random_model, simulate
-    >>> import numpy as np, training
-    >>> line = Acquisition(Grid(40, 40, 15.0), sources=3, receivers=32, samples=60, sample_interval=0.008)
-    >>> models = [random_model(np.random.default_rng([0, i]), line).velocity for i in range(8)]
-    >>> gathers = [simulate(model, line) for model in models]
-    >>> trained = training.train(gathers, models, line, "my_run", epochs=1, batch_size=4)
-    >>> predictor = training.load("my_run")
-    >>> predictor.predict(gathers[0]).shape
-    (1, 40, 40)
     """
     file = network_file(run)
     return Predictor(load_network(file), read_card(file))

@@ -88,10 +88,12 @@ def survey_dataset(survey: Survey, indices: np.ndarray) -> xarray.Dataset:
 def prediction_dataset(
     velocity: np.ndarray, acquisition: Acquisition, more: Mapping[str, np.ndarray], title: str
 ) -> xarray.Dataset:
-    """Predicted `velocity` (model, depth, x) [m/s], and `more` numbers (model,)."""
-    variables: dict[str, Any] = {"velocity": (("model", "depth", "x"), velocity, VELOCITY)}
-    for name, numbers in more.items():
-        variables[name] = ("model", numbers, {"long_name": name.replace("_", " "), "units": "1"})
+    """Predicted `velocity` (model, depth, x) [m/s], and `more`: numbers (model,), or images [m/s] of its shape."""
+    axes = ("model", "depth", "x")
+    variables: dict[str, Any] = {"velocity": (axes, velocity, VELOCITY)}
+    for name, values in more.items():
+        units = "m s-1" if values.ndim == len(axes) else "1"
+        variables[name] = (axes[: values.ndim], values, {"long_name": name.replace("_", " "), "units": units})
     return xarray.Dataset(
         variables,
         {**_numbered(np.arange(len(velocity))), **_of_the_grid(acquisition)},

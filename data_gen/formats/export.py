@@ -138,8 +138,8 @@ def write_prediction(
     more: Mapping[str, np.ndarray],
     title: str = "",
 ) -> None:
-    """Write predicted velocity (model, depth, x) [m/s], as netCDF 4 (which is HDF5) with `more` numbers (model,), or,
-    where the name ends so, as SEG-Y. The file is there whole or not at all.
+    """Write predicted velocity (model, depth, x) [m/s], as netCDF 4 (which is HDF5) with `more` numbers (model,) or
+    images [m/s] of its shape, or, where the name ends so, as SEG-Y without them. The file is there whole or not at all.
 
     Raises SettingError for another ending, MachineError where it cannot be written.
     """

@@ -36,7 +36,7 @@ class Stage:
 
 
 SCHEDULE = (Stage(0.6, 8), Stage(None, 16))
-"""Chosen on models of the validation set; see docs/experiments.md."""
+"""What was tried is in docs/experiments.md."""
 
 VARIATION = 3e-9
 """Mean weight of the total variation [1/(m/s)] beside the misfit, which is 1 without a model."""

@@ -36,7 +36,8 @@ class DataMisfit:
         cutoff: frequency [Hz] at which half the amplitude passes; None for all of them.
         source: one of `SOURCES`.
 
-    The misfit is 1 when nothing is simulated. Traces that are dead, silent or next to their source do not count. Raises DataError for gathers of another shape, with
+    The misfit is 1 when nothing is simulated. Traces that are dead, silent or next to their source do not count. Raises
+    DataError for gathers of another shape, with
     samples that are not finite, or silent ones.
     """
 

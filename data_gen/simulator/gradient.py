@@ -42,7 +42,7 @@ class GradientSimulator(Simulator):
     """Misfits and their gradients for an acquisition: `GradientSimulator(acquisition).gradient(velocity, residual)`.
 
     A shot's w is kept once a sample, or with `every_step` at each step of the scheme: (samples or steps, depth, x)
-    numbers, 8 MB for a shot of the `laptop` survey. Building one compiles two operators.
+    numbers, 12 MB for a shot of the `laptop` survey. Building one compiles two operators.
     """
 
     def __init__(

@@ -201,13 +201,13 @@ def test_gathers_of_another_unit_are_refused_or_rescaled(tmp_path, network, pred
     with open_gathers(stored(tmp_path / "own.h5"), GRID) as gathers:
         own = in_the_network_s_unit(gathers, network, rescale=False)
         assert own.factor == 1.0
-        predicted = predict_gathers(predictor, own)
+        predicted, _ = predict_gathers(predictor, own)
     with open_gathers(stored(tmp_path / "pascals.h5", 5000 * VALUES), GRID) as pascals:
         with pytest.raises(DataError, match=r"5e\+03 times as strong .* --rescale"):
             in_the_network_s_unit(pascals, network, rescale=False)
         rescaled = in_the_network_s_unit(pascals, network, rescale=True)
         assert rescaled.factor == pytest.approx(1 / 5000, rel=1e-5)
-        np.testing.assert_allclose(predict_gathers(predictor, rescaled), predicted, rtol=1e-4)
+        np.testing.assert_allclose(predict_gathers(predictor, rescaled)[0], predicted, rtol=1e-4)
 
 
 def test_a_file_is_closed_when_it_is_read(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from tomo.benchmark.gradient import gradient
 from tomo.benchmark.imaging import imaging
 from tomo.benchmark.lines import lines
 from tomo.benchmark.memory import memory
@@ -14,5 +15,5 @@ from tomo.benchmark.simulator import simulator
 from tomo.benchmark.stability import stability
 
 benchmark = typer.Typer(help="Measure the parts of tomo against their peers.", no_args_is_help=True)
-for command in (simulator, migration, imaging, lines, refinement, optimizer, stability, memory):
+for command in (simulator, gradient, migration, imaging, lines, refinement, optimizer, stability, memory):
     benchmark.command()(command)

@@ -17,7 +17,7 @@ from data_gen.survey.reader import Survey
 from training.benchmark.comparison import machine
 from training.evaluation.files import without_nan
 from training.evaluation.scores import mean_scores, score
-from training.predictor import load
+from training.loading import load
 
 LINES: Mapping[str, Callable[[Acquisition], Acquisition]] = {
     "as trained": lambda line: line,

@@ -27,7 +27,7 @@ from data_gen.survey.reader import Survey
 from training.benchmark.comparison import machine
 from training.evaluation.files import without_nan
 from training.evaluation.scores import score
-from training.predictor import load
+from training.loading import load
 from training.samples import mean_velocity
 
 MEAN_MODEL, GRADIENT_MODEL = "mean model", "gradient model"

@@ -24,15 +24,15 @@ _REFUSED = {
 def check(values: Mapping[str, Any]) -> None:
     """Raise ValueError, with its name, for the first hyper-parameter that is out of its range."""
 
-    def count(name: str) -> bool:
-        return isinstance(values[name], Integral) and values[name] >= 1
+    def count(name: str, least: int = 1) -> bool:
+        return isinstance(values[name], Integral) and int(values[name]) >= least
 
     def positive(name: str) -> bool:
         return values[name] > 0.0
 
     rate, decay = values["learning_rate"], values["weight_decay"]
     ranges = {
-        "history": count("history"),
+        "history": count("history", least=0),
         "regularization": values["regularization"] >= 0.0,
         "curvature_interval": count("curvature_interval"),
         "curvature_fraction": 0.0 < values["curvature_fraction"] <= 1.0,

@@ -188,7 +188,7 @@ class SecondOrderModel(keras.Model):
         kept_loss = timed("seconds_direction", self._loss_at_kept_weights, samples, loss, g, data)
         s = timed("seconds_direction", across_replicas, self._advance, (samples, loss, w, g, g2, kept_loss))
 
-        due = k % optimizer.curvature_interval == 0
+        due = (k % optimizer.curvature_interval == 0) & (optimizer.history > 0)
         T = self._curvature_samples(data)
         v = timed("seconds_product", self._product, due, T, s)
         across_replicas(self._learn_curvature, (tf.shape(T[1])[0], due, s, v))

@@ -54,9 +54,9 @@ class SQGN(keras.optimizers.Optimizer):
 
     Args:
         learning_rate: alpha, a float or a Keras schedule.
-        history: L, the number of curvature pairs kept. Memory is `2 L m` floats for m weights; the "gradient" scaling
-            takes two more a weight, the safeguard two, "momentum" one, "svrg" and "storm" two, "cached" and "saga" one
-            and one more per mini-batch.
+        history: L, the number of curvature pairs kept; 0 for a method of first order. Memory is `2 L m` floats for m
+            weights; the "gradient" scaling takes two more a weight, the safeguard two, "momentum" one, "svrg" and
+            "storm" two, "cached" and "saga" one and one more per mini-batch.
         regularization: lambda, added to the Gauss-Newton matrix.
         curvature_interval: M; a curvature pair is made every M-th iteration.
         curvature_fraction: |T_k| / |S_k|, the part of the mini-batch that the product is taken over.
@@ -153,7 +153,7 @@ class SQGN(keras.optimizers.Optimizer):
     def gradients_per_iteration(self, batches: int) -> float:
         """What an iteration costs in gradients of a mini-batch, in epochs of so many."""
         gradients = self.estimator.gradients(batches, self.full_gradient_interval or batches)
-        return gradients + PRODUCT_COST * self.curvature_fraction / self.curvature_interval
+        return gradients + (PRODUCT_COST * self.curvature_fraction / self.curvature_interval if self.history else 0.0)
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """Create the state for these trainable variables."""
@@ -176,7 +176,7 @@ class SQGN(keras.optimizers.Optimizer):
             if self.scaling == "gradient"
             else CommonScaling(add, sizes)
         )
-        self.pairs = History(add, sizes, self.history, initial, self.history_dtype)
+        self.pairs = History(add, sizes, max(1, self.history), initial, self.history_dtype)
         self.estimator.build(add, sum(sizes), self.batches_per_epoch)
         self.guard = Safeguard(add, variables, self.max_step, self.explosion, self.growth) if self.safeguard else None
         self.diagnostics = Diagnostics(self.add_variable)

@@ -1,0 +1,153 @@
+"""Several networks that differ by their seed: their mean predicts, and how far they lie apart says how sure it is.
+
+Initial weights, mini-batches and augmentation of the members differ (Lakshminarayanan et al. 2017). Members agree more
+than they are right: their standard deviation is multiplied by a factor, chosen on the models held back for validation
+so that two deviations hold 95 % of the errors there.
+
+An ensemble is a folder with a run `member-0`, `member-1`, ... for each, and `ensemble.json` when all are trained.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from data_gen.acquisition import Acquisition
+from data_gen.errors import DataError
+from data_gen.files import write_json
+from data_gen.survey.reader import Survey
+from training.predictor import Predictor, load
+from training.runs import split
+
+RECORD = "ensemble.json"
+COVERED = 0.95
+"""Of normal errors, what two standard deviations hold."""
+
+LEAST_DEVIATION = 1.0
+"""What the members' deviation is taken for at least [m/s]: in water they agree to the last digit."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the deviations of an ensemble are worth on its validation models.
+
+    `factor` multiplies the members' standard deviation; `covered` is the share of errors within two such deviations
+    without it; `models` so many were looked at.
+    """
+
+    factor: float
+    covered: float
+    models: int
+
+
+def member_folder(folder: Path, member: int) -> Path:
+    """Where an ensemble keeps the run of a member."""
+    return folder / f"member-{member}"
+
+
+def is_ensemble(folder: Path) -> bool:
+    """Whether a folder holds an ensemble whose members are all trained."""
+    return (folder / RECORD).is_file()
+
+
+def covered(errors: np.ndarray, deviation: np.ndarray) -> float:
+    """The share of errors [m/s] that two deviations hold; both of any one shape."""
+    return float(np.mean(np.abs(errors) <= 2 * deviation))
+
+
+def calibrate(predictions: np.ndarray, reference: np.ndarray) -> Calibration:
+    """The factor for the members' predictions (member, model, depth, x) of models (model, depth, x) [m/s]."""
+    errors, deviation = predictions.mean(axis=0) - reference, spread(predictions)
+    factor = float(np.quantile(np.abs(errors) / (2 * deviation), COVERED))
+    return Calibration(factor, covered(errors, deviation), len(reference))
+
+
+def spread(predictions: np.ndarray) -> np.ndarray:
+    """The members' standard deviation (model, depth, x) [m/s], from their predictions (member, model, depth, x)."""
+    return np.maximum(predictions.std(axis=0, ddof=1), LEAST_DEVIATION)
+
+
+class Ensemble:
+    """The networks of an ensemble, ready for use: what `training.load` returns for its folder."""
+
+    def __init__(self, members: Sequence[Predictor], factor: float) -> None:
+        self.members, self.factor = members, factor
+        self.card, self.network = members[0].card, members[0].network
+
+    @property
+    def acquisition(self) -> Acquisition:
+        """The acquisition that the networks were trained for."""
+        return self.card.acquisition
+
+    def predict(self, gathers: np.ndarray, acquisition: Acquisition | None = None) -> np.ndarray:
+        """The mean of the members' predictions; as `Predictor.predict`."""
+        return self.with_deviation(gathers, acquisition)[0]
+
+    def with_deviation(
+        self, gathers: np.ndarray, acquisition: Acquisition | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Velocity models and their standard deviations, both (model, depth, x) [m/s]; as `Predictor.predict`."""
+        inputs = self.members[0].inputs(gathers, acquisition)
+        return self._of(np.stack([member.velocity(inputs) for member in self.members]))
+
+    def predict_models(
+        self, survey: Survey, indices: np.ndarray, progress: Callable[[int], None] = lambda models: None
+    ) -> np.ndarray:
+        """The mean of the members' predictions; as `Predictor.predict_models`."""
+        return self.models_with_deviation(survey, indices, progress)[0]
+
+    def models_with_deviation(
+        self, survey: Survey, indices: np.ndarray, progress: Callable[[int], None] = lambda models: None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Velocity models of a survey and their standard deviations, both (model, depth, x) [m/s]."""
+        return self._of(np.stack([member.predict_models(survey, indices, progress) for member in self.members]))
+
+    def _of(self, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return predictions.mean(axis=0), self.factor * spread(predictions)
+
+
+def finish_ensemble(folder: Path, members: int, survey: Survey) -> Calibration:
+    """Calibrate an ensemble whose members are trained on a survey, on the models held back, and write its record.
+
+    Raises DataError without such models.
+    """
+    predictors = [load(member_folder(folder, member)) for member in range(members)]
+    _, validation = split(survey, predictors[0].card.settings.validation)
+    if not len(validation):
+        raise DataError(f"{folder} cannot be calibrated: no models were held back for validation")
+    predictions = np.stack([predictor.predict_models(survey, validation) for predictor in predictors])
+    calibration = calibrate(predictions, survey.velocity(validation))
+    write_json(folder / RECORD, {"members": members, **dataclasses.asdict(calibration)})
+    return calibration
+
+
+def load_ensemble(folder: Path) -> Ensemble:
+    """The ensemble in a folder; raises DataError where its record or a member is missing or damaged."""
+    path = folder / RECORD
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        members, factor = int(record["members"]), float(record["factor"])
+        if not (members > 1 and 0 < factor < np.inf):
+            raise ValueError(f"{members} members and a factor of {factor}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
+    return Ensemble([load(member_folder(folder, member)) for member in range(members)], factor)
+
+
+def by_deviation(errors: np.ndarray, deviation: np.ndarray, classes: int = 12) -> tuple[np.ndarray, np.ndarray]:
+    """Mean deviation and RMS error [m/s] of places in classes of equal number, from the surest on, each (class,).
+
+    `errors` and `deviation` [m/s] are of any one shape.
+    """
+    order = np.argsort(deviation, axis=None, kind="stable")
+    parts = np.array_split(order, classes)
+    errors, deviation = errors.ravel(), deviation.ravel()
+    return (
+        np.array([deviation[part].mean() for part in parts]),
+        np.array([np.sqrt(np.mean(errors[part] ** 2)) for part in parts]),
+    )
