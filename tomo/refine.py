@@ -83,7 +83,7 @@ def refine(
         found: list[Inversion] = []
         with progress("refining", len(given) * most_simulations(SCHEDULE), "gradients") as advance:
             for each in refined(
-                prediction, given, acquisition, source=source, progress=lambda model, misfit: advance(1)
+                prediction, given, acquisition, SCHEDULE, source, progress=lambda model, misfit: advance(1)
             ):
                 found.append(each)
                 advance(most_simulations(SCHEDULE) - sum(map(len, each.history)))

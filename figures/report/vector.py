@@ -12,7 +12,13 @@ from matplotlib.text import Text
 INK = "#010203"
 """What stands for the colour of the page's text until the SVG is written."""
 
-_SCHEME = "<style>svg{color:#1b1e22}@media screen and (prefers-color-scheme:dark){svg{color:#e4e7ea}}</style>"
+BLUE, BLUE_ON_DARK = "#0072b2", "#3d9be0"
+"""The first run's colour, which is too dark for a dark page, and what it is there."""
+
+_SCHEME = (
+    f"<style>svg{{color:#1b1e22;--blue:{BLUE}}}"
+    f"@media screen and (prefers-color-scheme:dark){{svg{{color:#e4e7ea;--blue:{BLUE_ON_DARK}}}}}</style>"
+)
 
 
 def scheme_svg(figure: Figure) -> str:
@@ -40,4 +46,4 @@ def scheme_svg(figure: Figure) -> str:
     document = re.sub(r"<metadata>.*?</metadata>", "", document, flags=re.DOTALL)
     document = re.sub(r">\s+<", "><", document)
     head = document.index(">") + 1
-    return document[:head] + _SCHEME + document[head:].replace(INK, "currentColor")
+    return document[:head] + _SCHEME + document[head:].replace(INK, "currentColor").replace(BLUE, "var(--blue)")
