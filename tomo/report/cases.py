@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -26,7 +27,10 @@ from figures.report.vector import scheme_svg
 from figures.velocity import TRUTH
 from tomo.pictures import log_column, recorded
 from tomo.report.content import Picture, PictureRow
+from training.evaluation.evaluate import MEAN_MODEL
 from training.evaluation.scores import Scores
+
+T = TypeVar("T")
 
 ROUNDING = 100.0
 """Scales end at multiples of this [m/s]."""
@@ -97,6 +101,11 @@ def scored(scores: Scores) -> str:
     if np.isfinite(scores.salt_iou):
         parts.append(f"salt IoU {scores.salt_iou:.2f}")
     return ", ".join(parts)
+
+
+def charted(lines: Mapping[str, T]) -> dict[str, T]:
+    """The order in charts, where the mean model is last: so a run has one colour in all of them."""
+    return dict(sorted(lines.items(), key=lambda item: item[0] == MEAN_MODEL))
 
 
 def _velocities(model: Imaged, acquisition: Acquisition) -> PictureRow:
@@ -170,7 +179,7 @@ def _log(model: Imaged, acquisition: Acquisition) -> Picture:
     place = f"x = {acquisition.grid.x[column] / KILOMETRE:.2f} km"
     figure = velocity_logs(
         None if model.reference is None else model.reference[None, :, column],
-        {name: velocity[None, :, column] for name, velocity in model.predictions.items()},
+        {name: velocity[None, :, column] for name, velocity in charted(model.predictions).items()},
         acquisition.grid.depth, titles=[""], salt=is_salt(truth)[None, :, column],
     )  # fmt: skip
     figure.set_size_inches(4.4, 5.0)
@@ -195,7 +204,7 @@ def _trace(given: np.ndarray, simulated: Mapping[str, np.ndarray], acquisition: 
     recording = np.flatnonzero(given.any(axis=-1) & acquisition.live[middle])
     chosen = recording[np.argmin(np.abs(offset[recording] - offset[recording].max() / 2))] if len(recording) else 0
     greatest = float(np.abs(given[chosen]).max()) or 1.0
-    lines = [Line(name, acquisition.time, gather[chosen] / greatest) for name, gather in simulated.items()]
+    lines = [Line(name, acquisition.time, gather[chosen] / greatest) for name, gather in charted(simulated).items()]
     shown = 2.0 * amplitude_clip(given[chosen] / greatest, TRACE_SHARE)
     figure = line_chart(
         lines, "time (s)", "amplitude over the greatest given", y_limits=(-shown, shown),

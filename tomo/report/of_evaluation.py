@@ -11,7 +11,7 @@ import numpy as np
 from figures.report.charts import Line, line_chart
 from figures.report.vector import scheme_svg
 from tomo.pictures import DISTURBANCES, ranks_shown
-from tomo.report.cases import Imaged, gather_rows, scored, velocity_rows
+from tomo.report.cases import Imaged, charted, gather_rows, scored, velocity_rows
 from tomo.report.content import Case, Cell, Fact, Picture, Report, Section, Table
 from tomo.report.settings import acquisition_rows, machine_table, recorded_versions, run_tables
 from tomo.report.training import training_charts
@@ -103,10 +103,7 @@ def _scores(evaluations: Sequence[Evaluation]) -> Section:
     charts = []
     for each in evaluations:
         ranks = np.arange(1, len(each.indices) + 1)
-        lines = [
-            Line(name, ranks, np.sort([row.rmse for row in rows]))
-            for name, rows in sorted(each.scores.items(), key=lambda item: item[0] == MEAN_MODEL)
-        ]
+        lines = [Line(name, ranks, np.sort([row.rmse for row in rows])) for name, rows in charted(each.scores).items()]
         figure = line_chart(lines, f"models of {each.survey.name}, from the best to the worst", "RMSE (m/s)",
                             whole_numbers=True)  # fmt: skip
         said = "; ".join(f"{line.name} {line.y[0]:.0f} to {line.y[-1]:.0f}, median {np.median(line.y):.0f}"

@@ -17,6 +17,7 @@ from data_gen.errors import DataError
 from data_gen.grid import Grid
 from data_gen.inversion.invert import Inversion, Stage
 from data_gen.survey.arrays import ArraySurvey
+from tomo.report.cases import charted
 from tomo.report.of_evaluation import evaluation_report
 from tomo.report.of_refinement import Origin, Refinement, ShownGathers, refinement_report
 from tomo.report.page import check_replaceable, render, write_page
@@ -201,6 +202,11 @@ def test_a_page_has_what_was_asked_for_and_no_more(page, evaluation, runs):
     assert re.findall(r'<section id="(\w+)"', plain) == ["scores", "models", "training", "settings"]
     assert "Standard deviation" not in plain
     assert "What the runs differ in" not in plain
+
+
+def test_a_run_has_one_colour_in_all_charts():
+    """Trainings have no mean model: elsewhere it comes after the runs."""
+    assert list(charted({MEAN_MODEL: 0, "a": 1, "b": 2})) == ["a", "b", MEAN_MODEL]
 
 
 def test_a_refinement_shows_what_is_known(pages):
