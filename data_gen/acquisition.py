@@ -16,6 +16,10 @@ import numpy as np
 from data_gen.errors import DataError, SettingError
 from data_gen.grid import Grid
 from data_gen.line import OF_THE_LINE, check_line, each_depth, live_traces, phrase
+from data_gen.reading import typed
+
+MOST_SAMPLES = 10**9
+"""Of the gathers of one model: 4 GB."""
 
 POINTS_PER_WAVELENGTH = 5.0
 """The least at the wavelet's peak frequency: two at 2.5 times that, above which a Ricker wavelet holds 0.3 % of its
@@ -58,6 +62,8 @@ class Acquisition:
             count = getattr(self, name)
             if not isinstance(count, int) or count < 1:
                 raise SettingError(f"an acquisition has at least one of its {name}, not {count!r}")
+        if math.prod(self.gather_shape) > MOST_SAMPLES:
+            raise SettingError(f"gathers of {self.gather_shape} samples are too large for any memory")
         for name in ("sample_interval", "peak_frequency"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
@@ -195,9 +201,8 @@ class Acquisition:
     def from_json(cls, values: Mapping[str, Any]) -> Acquisition:
         """The inverse of `to_json`; raises TypeError, KeyError or ValueError for anything else."""
         rest = dict(values)
-        grid = Grid(**{field.name: rest.pop(field.name) for field in dataclasses.fields(Grid)})
-        lowest, highest = rest.pop("velocity_limits")
-        return cls(grid, **rest, velocity_limits=(lowest, highest))
+        grid = typed(Grid, {field.name: rest.pop(field.name) for field in dataclasses.fields(Grid)})
+        return typed(cls, {**rest, "grid": grid})
 
 
 def _listed(value: Any) -> Any:

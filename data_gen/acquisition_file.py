@@ -18,8 +18,8 @@ from typing import Any
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, SettingError
-from data_gen.files import reason
 from data_gen.grid import Grid
+from data_gen.reading import DAMAGE, cause, check_regular
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -48,6 +48,9 @@ COMMENTS = {
 NEEDED = ("depth_cells", "x_cells", "spacing", "samples", "sample_interval")
 COUNTED = {"sources": "source_positions", "receivers": "receiver_positions"}
 """Numbers that need not be given where places are listed."""
+
+MOST_CHARACTERS = 10**7
+"""Of a file: more than any line has stations."""
 
 WHOLE = ("depth_cells", "x_cells", "sources", "receivers", "samples")
 
@@ -78,12 +81,17 @@ def read_acquisition(path: Path) -> Acquisition:
 
     Raises DataError where it cannot be read as TOML, SettingError for fields that are missing, unknown or cannot be.
     """
+    check_regular(path)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        with open(path, encoding="utf-8") as file:
+            text = file.read(MOST_CHARACTERS + 1)
+        if len(text) > MOST_CHARACTERS:
+            raise ValueError(f"it has more than {MOST_CHARACTERS:,} characters")
+        values = tomllib.loads(text)
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {reason(error)}") from None
-    except ValueError as error:
-        raise DataError(f"{path} cannot be read as TOML: {str(error).splitlines()[0]}") from None
+        raise DataError(f"{path} cannot be read: {cause(error)}") from None
+    except DAMAGE as error:
+        raise DataError(f"{path} cannot be read as TOML: {cause(error)}") from None
     try:
         return _acquisition(values)
     except SettingError as error:

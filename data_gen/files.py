@@ -14,7 +14,7 @@ from typing import Any
 
 import h5py
 
-from data_gen.errors import MachineError
+from data_gen.errors import DataError, MachineError
 
 TEMPORARY = ".unfinished-"
 """How the names of files begin that are being written; what a killed process leaves behind is told by it."""
@@ -25,8 +25,11 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Give a path to write to, in the same folder and with the same ending, that becomes `path` at the end.
 
     It is forced to disk first, so that after a power cut too there is the old file or the new one. An error inside
-    leaves things as they were; one of the system's, such as a full disk, is raised as MachineError.
+    leaves things as they were; one of the system's, such as a full disk, is raised as MachineError. Raises DataError
+    where a folder, a pipe or a device has the name: it is not replaced.
     """
+    if os.path.lexists(path) and not path.is_file():
+        raise DataError(f"{path} is {'a folder' if path.is_dir() else 'no file'}: choose another name")
     temporary = path.with_name(f"{TEMPORARY}{socket.gethostname()}-{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +98,7 @@ def locked(folder: Path, writer: str) -> Iterator[None]:
     Raises MachineError where another `writer`, such as "tomo generate", holds it, or it cannot be written to.
     """
     try:
-        file = open(folder / ".lock", "w")  # noqa: SIM115 (its own errors are told apart)
+        file = open(folder / ".lock", "w", opener=_without_waiting)  # noqa: SIM115 (its own errors are told apart)
     except OSError as error:
         raise MachineError(f"{folder} cannot be written to: {reason(error)}") from None
     with file:
@@ -104,6 +107,11 @@ def locked(folder: Path, writer: str) -> Iterator[None]:
         except OSError:
             raise MachineError(f"another {writer} is writing to {folder}") from None
         yield
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe without anybody at its other end is an error."""
+    return os.open(path, flags | os.O_NONBLOCK, 0o666)
 
 
 def reason(error: OSError) -> str:

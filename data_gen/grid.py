@@ -9,6 +9,9 @@ import numpy as np
 
 from data_gen.errors import SettingError
 
+MOST_POINTS = 10**8
+"""Of a velocity model: 400 MB, and some times that to simulate it."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -26,6 +29,8 @@ class Grid:
             raise SettingError(f"a grid has whole numbers of points, not {self.depth_cells!r} x {self.x_cells!r}")
         if min(self.depth_cells, self.x_cells) < 2:
             raise SettingError(f"a grid of {self.depth_cells} x {self.x_cells} points is too small")
+        if self.depth_cells * self.x_cells > MOST_POINTS:
+            raise SettingError(f"a grid of {self.depth_cells} x {self.x_cells} points is too large for any memory")
         if not (math.isfinite(self.spacing) and self.spacing > 0):
             raise SettingError(f"a grid spacing of {self.spacing:g} m is impossible")
 

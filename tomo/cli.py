@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from data_gen.errors import TomoError
 from tomo import __version__
 from tomo.acquisition import acquisition
 from tomo.benchmark import benchmark
 from tomo.console import verbosity
+from tomo.ending import interruptible, run_to_its_end
 from tomo.evaluate import evaluate
 from tomo.export import export
 from tomo.gallery import gallery
@@ -29,8 +29,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (generate, acquisition, info, gallery, train, evaluate, predict, refine, export, publish):
-    app.command()(command)
+CONTINUED = {"generate", "train"}
+COMMANDS: tuple[Callable[..., None], ...] = (
+    generate, acquisition, info, gallery, train, evaluate, predict, refine, export, publish,
+)  # fmt: skip
+for command in COMMANDS:
+    app.command()(interruptible(command, continued=command.__name__ in CONTINUED))
 
 app.add_typer(benchmark, name="benchmark")
 
@@ -53,26 +57,5 @@ def _options(
 def main() -> None:
     """Run the command line; a mistake of the user's is one line on stderr and exit status 2."""
     os.environ["PYTHONSAFEPATH"] = "1"  # processes that are started see no modules of the folder they stand in
-    try:
-        app()
-        sys.stdout.flush()
-    except TomoError as error:
-        _end(str(error), error.trace)
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; Python would complain once more when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except OSError as error:
-        if error.filename is None and error.strerror is None:
-            raise
-        _end(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror))
-
-
-def _end(line: str, trace: str = "") -> None:
-    if verbosity.verbose:
-        import traceback
-
-        traceback.print_exc()
-        print(trace, file=sys.stderr)
-    print(f"tomo: {line}", file=sys.stderr)
-    sys.exit(2)
+    os.environ["MPLBACKEND"] = "agg"  # pictures are files, whatever the user's scripts show
+    run_to_its_end(app)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -44,7 +44,8 @@ verbosity = Verbosity()
 def remark(text: str) -> None:
     """Say something that is no result, unless --quiet."""
     if not verbosity.quiet:
-        print(text, file=sys.stderr, flush=True)
+        with suppress(OSError):  # a full disk under a log ends no work
+            print(text, file=sys.stderr, flush=True)
 
 
 def print_table(table: Table) -> None:

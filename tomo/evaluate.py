@@ -77,7 +77,7 @@ def evaluate(
     from training.archive import read_card
     from training.evaluation.evaluate import MEAN_MODEL, RESERVED_NAMES, untouched
     from training.evaluation.evaluate import evaluate as score_runs
-    from training.evaluation.files import scores_record, write_robustness, write_scores
+    from training.evaluation.files import claim_folder, scores_record, write_robustness, write_scores
     from training.evaluation.robustness import DISTURBANCES, sweep
     from training.evaluation.table import ScoreTable
     from training.runs import open_run
@@ -113,11 +113,15 @@ def evaluate(
     new = [(each, indices) for each, indices in new if len(indices)]
     if not new or new[-1][0] is not surveys[-1]:
         raise DataError(f"{surveys[-1].folder} has no test models that are new to all runs")
+    for each, indices in new:
+        each.verify(only=indices)
     folder = output or runs[0] / "evaluation"
     page = folder / "report.html"
     if report:
         check_replaceable(page)
-    folder.mkdir(parents=True, exist_ok=True)
+    claim_folder(folder)
+    for run in opened:
+        run.history()  # which is written down in the end
 
     cards = [read_card(run.model_file) for run in opened]
     mean = cards[0].mean_velocity

@@ -37,6 +37,7 @@ def export(
     if models is not None and models > len(opened):
         raise SettingError(f"{survey} has {len(opened)} models, not {models}")
     indices = np.arange(models or len(opened))
+    opened.verify(only=indices)
     write = {"segy": formats.export_segy, "netcdf": formats.export_netcdf, "zarr": formats.export_zarr}[format]
     with progress("exporting", len(indices), "models") as advance:
         write(opened, indices, target, advance)

@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from data_gen.acquisition import Acquisition
-from data_gen.errors import SettingError
+from data_gen.errors import DataError, SettingError
 from data_gen.survey.reader import Survey
 from tomo.presets import preset_named
 
@@ -34,6 +34,8 @@ def gallery(
 
     if output.suffix.lower() not in FORMATS:
         raise SettingError(f"{output} is no page that can be drawn: choose {', '.join(FORMATS)}")
+    if output.exists():
+        raise DataError(f"{output} already exists: choose another name for --output")
     if survey is None:
         acquisition = preset_named(preset).acquisition
         velocity, shots, titles = _random_models(acquisition, models, seed, gathers)

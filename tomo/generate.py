@@ -55,6 +55,9 @@ def generate(
     velocity_limits: VelocityLimits = None,
     free_surface: FreeSurface = False,
     dtype: Annotated[str, typer.Option(help="Type of the gathers on disk: float32 or float16.")] = "float32",
+    geology: Annotated[
+        str, typer.Option(help="Family of random models: varied, or domes (a few gentle beds and one dome of salt).")
+    ] = "varied",
     velocity_models: Annotated[
         list[Path] | None,
         typer.Option(
@@ -70,7 +73,8 @@ def generate(
         typer.Option(help="Axes of --velocity-models that do not name theirs: depth,x (the default) or x,depth."),
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler, tcp://host:port, whose workers are to do it.")
+        str | None,
+        typer.Option(help="Address of a Dask scheduler, tcp://host:port, or its file, whose workers are to do it."),
     ] = None,
 ) -> None:
     """Generate a survey: velocity models, and the shot gathers that the wave equation gives for them."""
@@ -84,18 +88,16 @@ def generate(
     begun = read_specification(output) if (output / "survey.json").exists() else None
     if begun is not None and train_models is None and models is not None and not velocity_models:
         train_models = round(models * begun.train_models / begun.models)
-    specification = _specification(line, models, train_models, seed, dtype, velocity_models or [], spacing, axes)
+    specification = _specification(
+        line, models, train_models, seed, dtype, velocity_models or [], spacing, axes, geology
+    )
     if begun is not None and grows_into(begun, specification):
         remark(f"{output}: {specification.models - begun.models} models are added to the {begun.models} that are there")
     for doubt in line.doubts():
         remark(f"warning: {doubt}")
     total = specification.models * specification.acquisition.sources
-    try:
-        with progress("generating", total, "shots") as advance:
-            generate_survey(specification, output, workers, advance, scheduler)
-    except KeyboardInterrupt:
-        remark(f"stopped; the same command continues {output}")
-        raise typer.Exit(130) from None
+    with progress("generating", total, "shots") as advance:
+        generate_survey(specification, output, workers, advance, scheduler)
     remark(f"{output}: {specification.models} models, {total} shots")
     if dtype == "float16":
         error = Survey.open(output).quantization_error()
@@ -111,6 +113,7 @@ def _specification(
     velocity_models: list[Path],
     spacing: str | None,
     axes: str | None,
+    geology: str,
 ) -> SurveySpecification:
     preset = preset_for(acquisition)
     models = preset.models if models is None else models
@@ -129,7 +132,7 @@ def _specification(
         from data_gen.geology import check_stations
 
         check_stations(acquisition)
-    return SurveySpecification(acquisition, models, train_models, seed, dtype, files)
+    return SurveySpecification(acquisition, models, train_models, seed, dtype, files, geology)
 
 
 def _spacing(text: str | None) -> float | tuple[float, float] | None:

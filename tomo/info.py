@@ -10,7 +10,14 @@ import typer
 
 from data_gen.acquisition import Acquisition
 from data_gen.survey.reader import Survey
-from data_gen.survey.specification import SurveySpecification, VelocityFile, read_record, read_specification, shard_path
+from data_gen.survey.specification import (
+    SurveySpecification,
+    VelocityFile,
+    read_record,
+    read_specification,
+    shard_path,
+    shards_there,
+)
 from tomo.console import print_table, progress, table
 
 
@@ -23,7 +30,7 @@ def info(
     from data_gen.survey.checked import verify as verify_file
 
     specification, record = read_specification(survey), read_record(survey)
-    whole = [shard for shard in range(specification.shards) if is_whole(shard_path(survey, shard))]
+    whole = [shard for shard in sorted(shards_there(survey, specification)) if is_whole(shard_path(survey, shard))]
     shown = table(*2 * ("",), title=str(survey), lines=False)
     shown.show_header = False
     for name, value in _rows(specification, record):
@@ -63,7 +70,7 @@ def _rows(specification: SurveySpecification, record: dict) -> list[tuple[str, s
     )
     return [
         ("models", f"{specification.models}, {specification.train_models} of them for training{grown}"),
-        ("geology", files or f"random, seed {specification.seed}"),
+        ("geology", files or f"random, {specification.geology}, seed {specification.seed}"),
         ("grid", f"{acquisition.grid.depth_cells} x {acquisition.grid.x_cells} at {acquisition.grid.spacing:g} m"),
         ("velocities", f"{lowest:g} to {highest:g} m/s"),
         ("gathers", f"{acquisition.sources} sources x {acquisition.receivers} receivers x "

@@ -151,6 +151,7 @@ def _given(
         indices = untouched(survey, [opened])[:models]
         if not len(indices):
             raise DataError(f"{survey.folder} has no test models: name a file of gathers")
+        survey.verify(only=indices)
         names = [f"model {index}" for index in indices]
         whose = f"the gathers of test models of {survey.name}"
         return whose, names, survey.gathers(indices), survey.acquisition, survey.velocity(indices)

@@ -23,7 +23,11 @@ from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
 from data_gen.files import whole_file
 from data_gen.migration.panels import PanelDefinition
+from data_gen.reading import DAMAGE, cause, check_regular, typed
 from training.settings import Settings
+
+FOREIGN = ("Lambda", "could not be deserialized", "Could not locate", "Could not deserialize")
+"""What Keras says of layers that it does not know, or would have to run somebody's code for."""
 
 
 @dataclass(frozen=True)
@@ -52,19 +56,24 @@ def save_network(network: keras.Model, card: Card, path: Path) -> None:
 
 def read_card(path: Path) -> Card:
     """What belongs to the network of an archive; raises DataError where it is damaged or no such archive."""
+    check_regular(path)
     try:
         with zipfile.ZipFile(path) as archive:
             panels = None
             if "tomo/panels.json" in archive.namelist():
                 panels = PanelDefinition.from_json(json.loads(archive.read("tomo/panels.json")))
-            return Card(
-                Settings(**json.loads(archive.read("tomo/settings.json"))),
+            card = Card(
+                typed(Settings, json.loads(archive.read("tomo/settings.json"))),
                 Acquisition.from_json(json.loads(archive.read("tomo/acquisition.json"))),
                 np.load(io.BytesIO(archive.read("tomo/mean_velocity.npy")), allow_pickle=False),
                 panels,
             )
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} cannot be read as a network of tomo: {_first_line(error)}") from None
+        card.acquisition.check_velocity(card.mean_velocity, "its mean model")
+        if panels is not None and panels.grid != card.acquisition.grid:
+            raise ValueError("its panels are of another grid than its acquisition")
+        return card
+    except DAMAGE as error:
+        raise DataError(f"{path} cannot be read as a network of tomo: {cause(error)}") from None
 
 
 def load_network(path: Path) -> keras.Model:
@@ -72,10 +81,15 @@ def load_network(path: Path) -> keras.Model:
 
     Raises DataError where it is damaged, or holds code or classes of somebody else's.
     """
+    check_regular(path)
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises whatever it meets on the way
-        raise DataError(f"{path} cannot be read: {_first_line(error)}") from None
+        if any(said in str(error) for said in FOREIGN):
+            raise DataError(
+                f"{path} holds code or classes that are not Keras's own, or is damaged: not loaded"
+            ) from None
+        raise DataError(f"{path} cannot be read: {cause(error)}") from None
 
 
 def publish(source: Path, target: Path) -> None:
@@ -99,7 +113,3 @@ def publish(source: Path, target: Path) -> None:
                     packed.writestr(name, written.read(name))
         finally:
             plain.unlink(missing_ok=True)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import time
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 
 from data_gen.errors import DataError
 from data_gen.files import whole_file, write_text
+from data_gen.reading import DAMAGE, check_regular
 from models.units import KILOMETRE
 from training.evaluation.scores import ssim, tomography_loss
 from training.pipeline import in_order
@@ -141,13 +141,14 @@ class Checkpoint(keras.callbacks.Callback):
             model.optimizer.batches_per_epoch = self.batches
         model.optimizer.build(model.trainable_variables)
         path = self.run.checkpoint_file
-        if path.exists():
+        if os.path.lexists(path):
+            check_regular(path)
             try:
                 with np.load(path, allow_pickle=False) as stored:
                     self._load(model, stored)
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-                if isinstance(error, DataError):
-                    raise
+            except DataError:
+                raise
+            except DAMAGE:
                 raise DataError(f"{path} is damaged: delete it, and train anew") from None
         self._write_history()
 

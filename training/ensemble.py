@@ -10,7 +10,6 @@ An ensemble is a folder with a run `member-0`, `member-1`, ... for each, and `en
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
 from data_gen.files import write_json
+from data_gen.reading import read_json, reading, typed
 from data_gen.survey.reader import Survey
 from training.predictor import Predictor, load
 from training.runs import split
@@ -53,6 +53,14 @@ def member_folder(folder: Path, member: int) -> Path:
 def is_ensemble(folder: Path) -> bool:
     """Whether a folder holds an ensemble whose members are all trained."""
     return (folder / RECORD).is_file()
+
+
+def check_folder(folder: Path, members: int) -> None:
+    """Raise DataError where a folder holds a run and an ensemble is wanted, or an ensemble of other members."""
+    if members > 1 and (folder / "config.json").exists():
+        raise DataError(f"{folder} already holds a run: choose another folder for an ensemble")
+    if is_ensemble(folder) and read_record(folder)[0] != members:
+        raise DataError(f"{folder} holds an ensemble of {read_record(folder)[0]} members: choose another folder")
 
 
 def covered(errors: np.ndarray, deviation: np.ndarray) -> float:
@@ -93,7 +101,7 @@ class Ensemble:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Velocity models and their standard deviations, both (model, depth, x) [m/s]; as `Predictor.predict`."""
         inputs = self.members[0].inputs(gathers, acquisition)
-        return self._of(np.stack([member.velocity(inputs) for member in self.members]))
+        return self.of(np.stack([member.velocity(inputs) for member in self.members]))
 
     def predict_models(
         self, survey: Survey, indices: np.ndarray, progress: Callable[[int], None] = lambda models: None
@@ -105,9 +113,10 @@ class Ensemble:
         self, survey: Survey, indices: np.ndarray, progress: Callable[[int], None] = lambda models: None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Velocity models of a survey and their standard deviations, both (model, depth, x) [m/s]."""
-        return self._of(np.stack([member.predict_models(survey, indices, progress) for member in self.members]))
+        return self.of(np.stack([member.predict_models(survey, indices, progress) for member in self.members]))
 
-    def _of(self, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def of(self, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation (model, depth, x) [m/s] of the members' predictions (member, model, depth, x)."""
         return predictions.mean(axis=0), self.factor * spread(predictions)
 
 
@@ -126,17 +135,26 @@ def finish_ensemble(folder: Path, members: int, survey: Survey) -> Calibration:
     return calibration
 
 
+def read_record(folder: Path) -> tuple[int, Calibration]:
+    """The number of an ensemble's members, and its calibration; raises DataError where the record is damaged."""
+    path = folder / RECORD
+    record = read_json(path)
+    with reading(path):
+        members, calibration = record.pop("members"), typed(Calibration, record)
+        if type(members) is not int or members < 2 or calibration.factor <= 0:
+            raise ValueError(f"{members!r} members and a factor of {calibration.factor:g}")
+    return members, calibration
+
+
 def load_ensemble(folder: Path) -> Ensemble:
     """The ensemble in a folder; raises DataError where its record or a member is missing or damaged."""
-    path = folder / RECORD
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        members, factor = int(record["members"]), float(record["factor"])
-        if not (members > 1 and 0 < factor < np.inf):
-            raise ValueError(f"{members} members and a factor of {factor}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
-    return Ensemble([load(member_folder(folder, member)) for member in range(members)], factor)
+    members, calibration = read_record(folder)
+    loaded = [load(member_folder(folder, member)) for member in range(members)]
+    first = loaded[0].card
+    for member, each in enumerate(loaded):
+        if each.card.acquisition != first.acquisition or each.card.panels != first.panels:
+            raise DataError(f"{member_folder(folder, member)} reads something else than member-0: no ensemble")
+    return Ensemble(loaded, calibration.factor)
 
 
 def by_deviation(errors: np.ndarray, deviation: np.ndarray, classes: int = 12) -> tuple[np.ndarray, np.ndarray]:

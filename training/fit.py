@@ -15,6 +15,7 @@ from models.registry import NETWORKS
 from training.archive import Card, save_network
 from training.augmentation import AUGMENTATIONS
 from training.callbacks import Average, Checkpoint, Scores, assign
+from training.log import Log
 from training.loss import LOSSES
 from training.optimizers import make_optimizer
 from training.panels import samples_of
@@ -94,20 +95,24 @@ def train(
         checkpoint = Checkpoint(run, len(partition), average)
         begin(run, model, average, checkpoint)
         checkpoint.restore(model)
+        log = Log(run.log_file, settings.epochs)
+        what = f"{settings.optimizer} on {settings.network}, {len(learn)} models of {survey.name}"
         if not checkpoint.over:
-            model.fit(
-                partition,
-                epochs=settings.epochs,
-                initial_epoch=checkpoint.epoch,
-                verbose=0,
-                callbacks=[
-                    Scores(samples, validation, average),
-                    average,
-                    keras.callbacks.TensorBoard(run.folder / "tensorboard", write_graph=False),
-                    *callbacks,
-                    checkpoint,
-                ],
-            )
+            with log.training(what, checkpoint.epoch):
+                model.fit(
+                    partition,
+                    epochs=settings.epochs,
+                    initial_epoch=checkpoint.epoch,
+                    verbose=0,
+                    callbacks=[
+                        Scores(samples, validation, average),
+                        average,
+                        keras.callbacks.TensorBoard(run.folder / "tensorboard", write_graph=False),
+                        log,
+                        *callbacks,
+                        checkpoint,
+                    ],
+                )
         assign(model, average.weights if average.best is None else average.best)
         final = _in_single_precision(model, settings, conditioning)
         definition = samples.definition if isinstance(samples, PanelSamples) else None

@@ -46,8 +46,8 @@ def samples_of(
 
     `definition` is that of the network's panels; without one the survey is for training, and they are defined by it.
     `views` of the training models are made. `progress` is told of panels as they are made; with `only` some models, by
-    their indices, panels are made for these. Raises DataError for
-    panels that cannot be made, MachineError as `PanelStore.make`.
+    their indices, panels are made for these, and every byte of them is verified. Raises DataError for panels that
+    cannot be made or are damaged, MachineError as `PanelStore.make`.
     """
     if NETWORKS[network].reads == GATHERS:
         return GatherSamples(survey)
@@ -56,6 +56,8 @@ def samples_of(
         return PanelSamples(survey, definition, views, _in_memory(survey, definition, views), lambda: None)
     store = PanelStore(survey, definition, views)
     store.make(workers, progress, only)
+    if only is not None:
+        store.verify(only)
     return PanelSamples(survey, definition, views, store.panels, store.verify)
 
 

@@ -15,6 +15,7 @@ from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
 from data_gen.formats.adapted import Adapted, adapt
 from data_gen.formats.shots import Geometry, Shots, open_shots
+from data_gen.reading import reading
 from models.conditioning import training_rms
 from training.ensemble import Ensemble
 from training.inspection import inspect
@@ -53,7 +54,8 @@ class GatherFile:
 
     def stored(self, models: slice) -> np.ndarray:
         """Gathers as the file has them, its scale applied."""
-        values = np.asarray(self.data[models], np.float32)
+        with reading(self.path):
+            values = np.asarray(self.data[models], np.float32)
         return values * np.float32(self.factor) * self.scale[models, None, None, None].astype(np.float32)
 
     def __getitem__(self, models: slice) -> np.ndarray:
@@ -96,7 +98,8 @@ def open_line(path: Path, acquisition: Acquisition, origin: float = 0.0) -> Iter
 
 
 def _opened(path: Path, shots: Shots, acquisition: Acquisition) -> GatherFile:
-    data = shots.data if len(shots.data.shape) == 4 else np.asarray(shots.data)[None]
+    with reading(path):
+        data = shots.data if len(shots.data.shape) == 4 else np.asarray(shots.data)[None]
     scale = np.ones(len(data)) if shots.scale is None else shots.scale
     if scale.shape != (len(data),):
         raise DataError(f"{path} holds {len(data)} models and a `scale` of shape {scale.shape}, not one each")

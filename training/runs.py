@@ -3,6 +3,7 @@
 config.json            settings, acquisition, the survey and its identity, versions: everything needed to train again
 trained_on.json        fingerprints of the velocity models that were trained on, or chosen by
 history.csv            one row per epoch
+log.txt                what happened when, in words: begun, an epoch, stopped, gone on, finished; machine and versions
 tensorboard/           the same for TensorBoard
 start.keras            of a run that began with weights that were there: a network with these
 checkpoint.npz         weights and all of the optimizer's state after the last whole epoch; gone when training is done
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 import os
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -26,6 +26,7 @@ from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, SettingError
 from data_gen.files import TEMPORARY, write_bytes, write_json
 from data_gen.grid import Grid
+from data_gen.reading import DAMAGE, cause, check_folder, check_regular, read_json, reading, typed
 from data_gen.survey.reader import Survey
 from models.registry import NETWORKS, PANELS
 from training.archive import read_card
@@ -85,6 +86,11 @@ class Run:
         return self.folder / "history.csv"
 
     @property
+    def log_file(self) -> Path:
+        """What happened when, in words."""
+        return self.folder / "log.txt"
+
+    @property
     def finished(self) -> bool:
         """Whether the final model is there; while a run goes on, the one of before is."""
         if self.start is None or not self.start.epochs or not self.model_file.exists():
@@ -93,25 +99,20 @@ class Run:
 
     def history(self) -> dict[str, list[float]]:
         """The columns of the history by name; raises DataError where the file is damaged."""
-        try:
-            with self.history_file.open(newline="", encoding="utf-8") as file:
-                header, *rows = csv.reader(file)
+        check_regular(self.history_file)
+        with reading(self.history_file), self.history_file.open(newline="", encoding="utf-8") as file:
+            header, *rows = csv.reader(file)
             if "loss" not in header:
                 raise ValueError("it has no column `loss`")
             return {name: [float(row[column]) for row in rows] for column, name in enumerate(header)}
-        except (OSError, ValueError, IndexError) as error:
-            raise DataError(f"{self.history_file} cannot be read: {error}") from None
 
     def trained_on(self) -> set[str]:
         """Fingerprints of the models that the weights come from; raises DataError where the file is damaged."""
         path = self.folder / TRAINED_ON
-        try:
-            fingerprints = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(fingerprints, list):
-                raise ValueError("it holds no list")
-            return set(fingerprints)
-        except (OSError, ValueError, TypeError) as error:
-            raise DataError(f"{path} cannot be read: {error}") from None
+        fingerprints = read_json(path)
+        if not isinstance(fingerprints, list) or not all(isinstance(each, str) for each in fingerprints):
+            raise DataError(f"{path} cannot be read: it holds no list of fingerprints")
+        return set(fingerprints)
 
     def find_survey(self) -> Survey:
         """The survey that the run was trained on, where it was or beside the run as it was then.
@@ -221,22 +222,26 @@ def open_run(folder: str | Path) -> Run:
 
 def _read(folder: Path) -> Run:
     path = folder / "config.json"
+    if not os.path.lexists(path):
+        check_folder(folder)
+        raise DataError(f"{folder} is not a run: it holds no config.json")
+    record = read_json(path)
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise DataError(f"{path} is of another version of tomo: train it anew")
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["format"] != FORMAT:
-            raise DataError(f"{folder} is of another version of tomo: train it anew")
+        survey, identity = record["survey"], record["survey_identity"]
+        if not (survey is None or isinstance(survey, str)) or not isinstance(identity, str):
+            raise ValueError("its survey is no path, or has no identity")
         return Run(
             folder,
-            Settings(**record["settings"]),
-            record["survey"] and (folder / record["survey"]).resolve(),
-            record["survey_identity"],
+            typed(Settings, record["settings"]),
+            None if survey is None else (folder / survey).resolve(),
+            identity,
             Acquisition.from_json(record["acquisition"]),
-            Start(**record["start"]) if record.get("start") else None,
+            None if record.get("start") is None else typed(Start, record["start"]),
         )
-    except FileNotFoundError:
-        raise DataError(f"{folder} is not a run: it holds no config.json") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
+    except DAMAGE as error:
+        raise DataError(f"{path} cannot be read: {cause(error)}") from None
 
 
 def _record(run: Run) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from data_gen.benchmark.worker import whole_survey, worker_share
 from data_gen.errors import MachineError
 from data_gen.files import write_json
 from data_gen.machine import available_cores, describe_machine
+from data_gen.reading import earlier_results
 from data_gen.survey.specification import SurveySpecification
 
 PACKAGES = ("tomo", "devito", "deepwave", "torch", "numpy")
@@ -30,7 +30,7 @@ def measure(specification: SurveySpecification, output: Path, rounds: int, surve
     Raises MachineError where a contender is not installed, there is no compiler, or a file cannot be written.
     """
     cores = available_cores()
-    results = json.loads(output.read_text()) if output.exists() else {}
+    results = earlier_results(output, "machine", "worker", "race", "survey")
     parts: dict[str, Callable[[], Any]] = {
         "machine": _machine,
         "worker": lambda: worker_share(specification),

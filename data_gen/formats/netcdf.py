@@ -12,6 +12,7 @@ import numpy as np
 import xarray
 
 from data_gen.errors import DataError, MachineError, extra
+from data_gen.reading import cause
 
 NETCDF_3 = b"CDF"
 """What files of netCDF 3 begin with; those of netCDF 4 are HDF5."""
@@ -35,8 +36,7 @@ def open_netcdf(path: Path) -> Iterator[xarray.Dataset]:
         options: dict[str, Any] = {"phony_dims": "access"} if engine == "h5netcdf" else {}
         data = xarray.open_dataset(path, engine=engine, decode_times=False, **options)
     except Exception as error:  # xarray and the libraries below it raise whatever they meet
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path} cannot be read as HDF5 or netCDF: {said}") from None
+        raise DataError(f"{path} cannot be read as HDF5 or netCDF: {cause(error)}") from None
     with data:
         yield data
 
@@ -49,8 +49,7 @@ def open_zarr(path: Path) -> Iterator[xarray.Dataset]:
     try:
         data = xarray.open_dataset(path, engine="zarr", decode_times=False, chunks=None)
     except Exception as error:  # as above
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path} cannot be read as zarr: {said}") from None
+        raise DataError(f"{path} cannot be read as zarr: {cause(error)}") from None
     with data:
         yield data
 

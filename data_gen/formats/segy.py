@@ -22,6 +22,7 @@ from segyio import BinField, TraceField
 
 from data_gen.errors import DataError, SettingError
 from data_gen.files import whole_file
+from data_gen.reading import cause, check_regular, reading
 
 LIVE = (0, 1)
 """TraceIdentificationCode of traces that count: unknown, or time seismic data."""
@@ -69,6 +70,7 @@ class Section:
 @contextmanager
 def _opened(path: Path) -> Iterator[segyio.SegyFile]:
     """A file whichever its byte order; raises DataError where it is no SEG-Y, or truncated."""
+    check_regular(path)
     failure: Exception | None = None
     for endian in ("big", "little"):
         try:
@@ -80,7 +82,7 @@ def _opened(path: Path) -> Iterator[segyio.SegyFile]:
             if file.tracecount and len(file.samples):
                 yield file
                 return
-    raise DataError(f"{path} cannot be read as SEG-Y: {str(failure).splitlines()[0] if failure else 'no traces'}")
+    raise DataError(f"{path} cannot be read as SEG-Y: {cause(failure) if failure else 'no traces'}")
 
 
 def _scaled(file: segyio.SegyFile, field: int, scalar: int) -> np.ndarray:
@@ -99,7 +101,7 @@ def _metres(path: Path, file: segyio.SegyFile) -> float:
 
 def read_traces(path: Path) -> TraceTable:
     """The seismic traces of a file; raises DataError where it cannot be read, or tells no interval."""
-    with _opened(path) as file:
+    with reading(path), _opened(path) as file:
         kind = np.asarray(file.attributes(TraceField.TraceIdentificationCode)[:])
         chosen = np.isin(kind, LIVE)
         if not chosen.any():
@@ -133,7 +135,7 @@ def read_traces(path: Path) -> TraceTable:
 
 def read_section(path: Path) -> Section:
     """A section in depth; raises DataError where it cannot be read, or says nothing of its places."""
-    with _opened(path) as file:
+    with reading(path), _opened(path) as file:
         metre = _metres(path, file)
         x = metre * _scaled(file, TraceField.CDP_X, TraceField.SourceGroupScalar)
         if not np.ptp(x):

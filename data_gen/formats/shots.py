@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from data_gen.errors import DataError
-from data_gen.files import reason
+from data_gen.reading import check_regular, open_npy, reading, sources
+from data_gen.survey.checked import has_checksum, verify
 
 SEGY = (".sgy", ".segy")
 
@@ -66,28 +68,32 @@ def open_shots(path: Path) -> Iterator[Shots]:
     store = path.is_dir() and path.suffix.lower() == ".zarr"
     if path.is_dir() and not store:
         raise DataError(f"{path} is a folder, not a file of gathers: a survey's is its survey.h5")
-    if not path.exists():
-        raise DataError(f"{path} does not exist")
+    if not store:
+        check_regular(path)
     with ExitStack() as stack:
         if path.suffix.lower() in SEGY:
             yield shots_of_segy(path)
         elif path.suffix.lower() == ".npy":
-            yield Shots(_read_npy(path), Geometry())
+            yield Shots(open_npy(path), Geometry())
         else:
             from data_gen.formats.netcdf import open_netcdf, open_zarr
             from data_gen.formats.shots_netcdf import shots_of_dataset
 
+            if not store:
+                _verify_sources(path)
             data = stack.enter_context(open_zarr(path) if store else open_netcdf(path))
-            yield shots_of_dataset(path, data)
+            with reading(path):
+                shots = shots_of_dataset(path, data)
+            yield shots
 
 
-def _read_npy(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read as HDF5 or .npy: {reason(error)}") from None
-    except (ValueError, EOFError) as error:
-        raise DataError(f"{path} cannot be read as HDF5 or .npy: {error}") from None
+def _verify_sources(path: Path) -> None:
+    """Raise DataError where the files that an HDF5 file's gathers lie in are missing, or shards that are damaged."""
+    if not h5py.is_hdf5(path):
+        return
+    for source in sorted(set().union(*(sources(path, name) for name in ("gathers", "scale", "velocity")))):
+        if has_checksum(source):
+            verify(source)  # a survey's own shard
 
 
 def shots_of_segy(path: Path) -> Shots:

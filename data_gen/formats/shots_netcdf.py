@@ -60,7 +60,7 @@ def shots_of_dataset(path: Path, data: xarray.Dataset) -> Shots:
         None if top is None else bool(top),
         _remarks(data, gathers, axes),
     )
-    scale = data["scale"].values if "scale" in data.variables and data["scale"].ndim == 1 else None
+    scale = data["scale"].values.astype(np.float64) if "scale" in data.variables and data["scale"].ndim == 1 else None
     velocity = data["velocity"] if "velocity" in data.variables and data["velocity"].ndim == 3 else None
     return Shots(gathers.variable, geometry, scale, velocity)
 

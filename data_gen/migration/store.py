@@ -18,16 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
-from data_gen.errors import DataError
 from data_gen.files import locked, sweep, write_json
 from data_gen.machine import available_cores
 from data_gen.migration.panels import PanelDefinition, PanelMaker
 from data_gen.migration.reference import simulate_profiles
 from data_gen.production.pool import run_pool
 from data_gen.production.worker import Tell
+from data_gen.reading import dataset, hdf5
 from data_gen.survey.checked import checked_file, is_whole, is_whole_of, verify
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import MODELS_PER_SHARD, read_record
@@ -76,8 +75,7 @@ class PanelStore:
         Raises DataError for gathers that panels cannot be made of, MachineError for a full disk, a missing compiler, or
         where another process makes the same panels.
         """
-        shards = set(range(self.survey.specification.shards) if only is None else np.unique(only // MODELS_PER_SHARD))
-        wanted = [number for number, part in enumerate(self.parts) if part.shard in shards]
+        wanted = self._with(only)
         missing = [
             number
             for number in wanted
@@ -106,10 +104,15 @@ class PanelStore:
         models = self.survey.specification.shard_models(part.shard)
         return models if part.view == 0 else range(models.start, min(models.stop, len(self.survey.train)))
 
-    def verify(self) -> None:
-        """Read every byte; raises DataError where any is not what was written."""
-        for part in self.parts:
-            verify(self.path(part))
+    def verify(self, only: np.ndarray | None = None) -> None:
+        """Read every byte, or all of the parts with `only` some models; raises DataError for any other than written."""
+        for number in self._with(only):
+            verify(self.path(self.parts[number]))
+
+    def _with(self, only: np.ndarray | None) -> list[int]:
+        """Numbers of the parts that hold some models, by their indices; of all parts if none are given."""
+        shards = set(range(self.survey.specification.shards) if only is None else np.unique(only // MODELS_PER_SHARD))
+        return [number for number, part in enumerate(self.parts) if part.shard in shards]
 
     def panels(self, indices: Sequence[int] | np.ndarray, views: np.ndarray | None = None) -> np.ndarray:
         """Panels of the given models, float16 (model, depth, x, channel), each in the view (model,) asked for, or 0."""
@@ -134,14 +137,12 @@ class PanelStore:
         """The panels of a part, mapped into memory: a training reads a few of each, at random, over and over."""
         if part not in self._mapped:
             path = self.path(part)
-            try:
-                with h5py.File(path, "r") as file:
-                    offset, shape, dtype = file["panels"].id.get_offset(), file["panels"].shape, file["panels"].dtype
-                if shape[1:] != self.definition.shape or dtype != np.float16 or offset is None:
+            with hdf5(path) as file:
+                panels = dataset(file, "panels", (None, *self.definition.shape), "f")
+                offset, shape, dtype = panels.id.get_offset(), panels.shape, panels.dtype
+                if dtype != np.float16 or offset is None:
                     raise ValueError(f"it holds {dtype} of shape {shape}")
                 self._mapped[part] = np.memmap(path, dtype, "r", offset, shape)
-            except (OSError, KeyError, ValueError, AttributeError) as error:
-                raise DataError(f"{path} cannot be read: {error}") from None
         return self._mapped[part]
 
 
@@ -166,7 +167,7 @@ class PanelPartMaker:
     def __init__(self, store: PanelStore) -> None:
         self._store = store
         verify(store.references)
-        with h5py.File(store.references, "r") as file:
+        with hdf5(store.references) as file:
             references = file["gathers"][()]
         self._maker = PanelMaker(store.definition, store.survey.acquisition, references)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,16 @@ from data_gen.survey.checked import is_whole_of
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import (
     FORMAT,
+    MODELS_PER_SHARD,
     SurveySpecification,
     grows_into,
     read_record,
     read_specification,
     shard_path,
+    shards_there,
 )
 from data_gen.survey.virtual import write_virtual
+from data_gen.velocity.earth import EarthModels
 
 Progress = Callable[[int], None]
 
@@ -52,6 +56,8 @@ def generate_survey(
     folder = Path(output).absolute()
     _check_free(folder)
     shards = shard_path(folder, 0).parent
+    if specification.velocity_files and not (folder / "survey.json").exists():
+        EarthModels(specification)  # looks at the files before anything is made
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -60,15 +66,16 @@ def generate_survey(
         _claim(folder, specification)
         shards.mkdir(exist_ok=True)
         sweep(folder, shards)
-        missing = [
+        done = {
             shard
-            for shard in range(specification.shards)
-            if not is_whole_of(shard_path(folder, shard), "velocity", len(specification.shard_models(shard)))
-        ]
-        done = set(range(specification.shards)) - set(missing)
+            for shard in shards_there(folder, specification)
+            if is_whole_of(shard_path(folder, shard), "velocity", len(specification.shard_models(shard)))
+        }
+        missing = [shard for shard in range(specification.shards) if shard not in done]
         progress(sum(len(specification.shard_models(shard)) for shard in done) * specification.acquisition.sources)
         if missing:
             _check_simulation(folder, specification)
+            _check_room(folder, specification, len(missing))
         if missing and scheduler:
             from data_gen.production.cluster import run_cluster
 
@@ -116,6 +123,14 @@ def _check_simulation(folder: Path, specification: SurveySpecification) -> None:
         )
 
 
+def _check_room(folder: Path, specification: SurveySpecification, shards: int) -> None:
+    """Raise MachineError where the disk is too small for so many shards, before hours are spent on filling it."""
+    models = min(shards * MODELS_PER_SHARD, specification.models)
+    needed, free = models * specification.bytes_per_model, shutil.disk_usage(folder).free
+    if needed > free:
+        raise MachineError(f"{folder} needs {needed / 1e9:,.1f} GB more, and its disk has {free / 1e9:,.1f} GB left")
+
+
 def _record(specification: SurveySpecification) -> dict[str, Any]:
     """All that `survey.json` says: what the survey is made from, how, and by which versions."""
     from data_gen.simulator.acoustic import describe
@@ -126,6 +141,7 @@ def _record(specification: SurveySpecification) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "specification": specification.to_json(),
+        "sha256": specification.sha256(),
         "simulation": describe(specification.acquisition),
         "versions": versions,
     }

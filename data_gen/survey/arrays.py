@@ -71,7 +71,7 @@ class ArraySurvey(Survey):
         digest.update(self._velocity.tobytes())
         return digest.hexdigest()
 
-    def verify(self, progress: Callable[[int], None] = lambda models: None) -> None:
+    def verify(self, progress: Callable[[int], None] = lambda models: None, only: Indices | None = None) -> None:
         """Nothing: the arrays were looked at when they were given."""
 
     def quantization_error(self) -> float:

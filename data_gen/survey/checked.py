@@ -14,9 +14,11 @@ from typing import BinaryIO
 import h5py
 
 from data_gen.errors import DataError
-from data_gen.files import hdf5_in_memory, reason, write_bytes
+from data_gen.files import hdf5_in_memory, write_bytes
+from data_gen.reading import DAMAGE, check_regular, reading
 
 USER_BLOCK = 512
+BEGINNING = b"tomo shard bytes="
 
 
 @contextmanager
@@ -32,6 +34,8 @@ def checked_file(path: Path) -> Iterator[h5py.File]:
 
 def is_whole(path: Path) -> bool:
     """Whether a file is there in its full length, by its header; its content is not read."""
+    if not path.is_file():
+        return False
     try:
         with open(path, "rb") as raw:
             size = int(raw.read(USER_BLOCK).split(b"bytes=")[1].split()[0])
@@ -47,34 +51,35 @@ def is_whole_of(path: Path, name: str, count: int) -> bool:
     try:
         with h5py.File(path, "r") as file:
             return bool(file[name].shape[0] == count)
-    except (OSError, KeyError, AttributeError):
+    except DAMAGE:
         return True  # of what is damaged inside others tell
 
 
 def verify(path: Path) -> None:
     """Read a file from end to end; raises DataError where any byte is not what was written."""
-    try:
-        with open(path, "rb") as raw:
-            header = raw.read(USER_BLOCK)
-            expected = _header(*_digest(raw))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {reason(error)}") from None
+    check_regular(path)
+    with reading(path), open(path, "rb") as raw:
+        header = raw.read(USER_BLOCK)
+        expected = _header(*_digest(raw))
     if header != expected:
         raise DataError(f"{path} is damaged: its bytes do not have the checksum written with them")
 
 
+def has_checksum(path: Path) -> bool:
+    """Whether a file says that it is one of these."""
+    return stated_checksum(path).startswith(BEGINNING)
+
+
 def stated_checksum(path: Path) -> bytes:
     """The header of a file, with its size and checksum; raises DataError where it cannot be read."""
-    try:
-        with open(path, "rb") as raw:
-            return raw.read(USER_BLOCK)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {reason(error)}") from None
+    check_regular(path)
+    with reading(path), open(path, "rb") as raw:
+        return raw.read(USER_BLOCK)
 
 
 def _header(size: int, digest: str) -> bytes:
     """The user block of a file whose other bytes are so many, with this SHA-256."""
-    return f"tomo shard bytes={USER_BLOCK + size} sha256={digest}\n".encode().ljust(USER_BLOCK, b" ")
+    return BEGINNING + f"{USER_BLOCK + size} sha256={digest}\n".encode().ljust(USER_BLOCK - len(BEGINNING), b" ")
 
 
 def _digest(file: BinaryIO) -> tuple[int, str]:

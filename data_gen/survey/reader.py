@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import h5py
@@ -16,6 +17,7 @@ import numpy as np
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
+from data_gen.reading import dataset, hdf5
 from data_gen.survey.checked import stated_checksum, verify
 from data_gen.survey.specification import (
     MODELS_PER_SHARD,
@@ -23,6 +25,7 @@ from data_gen.survey.specification import (
     read_record,
     read_specification,
     shard_path,
+    shards_there,
 )
 
 Indices = Sequence[int] | np.ndarray
@@ -51,13 +54,15 @@ class Survey:
         shape.
         """
         folder = Path(folder)
-        survey = cls(folder, read_specification(folder))
-        missing = [shard for shard in range(survey.specification.shards) if not shard_path(folder, shard).exists()]
-        if missing:
+        specification = read_specification(folder)
+        there = shards_there(folder, specification)
+        if len(there) < specification.shards:
+            first = next(shard for shard in range(specification.shards) if shard not in there)
             raise DataError(
-                f"{folder} lacks {len(missing)} of its {survey.specification.shards} shards, the first is "
-                f"{shard_path(folder, missing[0]).name}: finish it with the command that began it"
+                f"{folder} lacks {specification.shards - len(there)} of its {specification.shards} shards, the first "
+                f"is {shard_path(folder, first).name}: finish it with the command that began it"
             )
+        survey = cls(folder, specification)
         for shard in range(survey.specification.shards):
             survey._check(shard)
         return survey
@@ -87,9 +92,13 @@ class Survey:
         """Where the given models are salt, bool (model, depth, x)."""
         return self._read("salt_mask", indices, self.acquisition.grid.shape, np.bool_)
 
-    def verify(self, progress: Callable[[int], None] = lambda models: None) -> None:
-        """Read every byte; raises DataError where any is not what was written. `progress` is told of models."""
-        for shard in range(self.specification.shards):
+    def verify(self, progress: Callable[[int], None] = lambda models: None, only: Indices | None = None) -> None:
+        """Read every byte; raises DataError where any is not what was written. `progress` is told of models.
+
+        With `only` some models, by their indices, the shards that hold them are read.
+        """
+        some = range(self.specification.shards) if only is None else np.unique(np.asarray(only) // MODELS_PER_SHARD)
+        for shard in map(int, some):
             verify(shard_path(self._folder, shard))
             progress(len(self.specification.shard_models(shard)))
 
@@ -118,7 +127,8 @@ class Survey:
         for shard in range(self.specification.shards):
             with self._shard(shard) as file:
                 if "quantization_error" in file:
-                    errors.append(float(np.max(file["quantization_error"])))
+                    models = len(self.specification.shard_models(shard))
+                    errors.append(float(np.max(dataset(file, "quantization_error", (models,), "f"))))
         return max(errors)
 
     def _read(self, name: str, indices: Indices, shape: tuple[int, ...], dtype: type) -> np.ndarray:
@@ -136,16 +146,14 @@ class Survey:
                         values[position] *= file["scale"][row]
         return values
 
-    def _shard(self, shard: int) -> h5py.File:
-        path = shard_path(self._folder, shard)
-        try:
-            return h5py.File(path, "r")
-        except OSError as error:
-            raise DataError(f"{path} cannot be read, it may be truncated: {error}") from None
+    def _shard(self, shard: int) -> AbstractContextManager[h5py.File]:
+        return hdf5(shard_path(self._folder, shard))
 
     def _check(self, shard: int) -> None:
         models = len(self.specification.shard_models(shard))
-        shape = (models, *self.acquisition.gather_shape)
         with self._shard(shard) as file:
-            if "gathers" not in file or file["gathers"].shape != shape:
-                raise DataError(f"{shard_path(self._folder, shard)} is not a shard of this survey")
+            dataset(file, "gathers", (models, *self.acquisition.gather_shape), "f")
+            dataset(file, "velocity", (models, *self.acquisition.grid.shape), "f")
+            dataset(file, "salt_mask", (models, *self.acquisition.grid.shape), "b")
+            if self.specification.dtype == "float16":
+                dataset(file, "scale", (models,), "f")

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from data_gen.files import whole_file
+from data_gen.reading import hdf5
 from data_gen.survey.specification import SurveySpecification, shard_path
 
 DIMENSIONS = {
@@ -45,7 +46,7 @@ def write_virtual(folder: Path, specification: SurveySpecification) -> None:
 
 
 def _names(folder: Path) -> list[str]:
-    with h5py.File(shard_path(folder, 0), "r") as shard:
+    with hdf5(shard_path(folder, 0)) as shard:
         return [name for name in DIMENSIONS if name in shard]
 
 
@@ -80,7 +81,7 @@ def _write_coordinates(file: h5py.File, specification: SurveySpecification) -> N
 
 
 def _write_variable(file: h5py.File, name: str, folder: Path, specification: SurveySpecification) -> None:
-    with h5py.File(shard_path(folder, 0), "r") as shard:
+    with hdf5(shard_path(folder, 0)) as shard:
         shape, dtype = shard[name].shape[1:], shard[name].dtype
     layout = h5py.VirtualLayout((specification.models, *shape), dtype)
     for shard_index in range(specification.shards):

@@ -68,7 +68,7 @@ def register_all(
         if not path.is_dir():
             entries.append(register(path, spacing, axes, tell))
             continue
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in READERS)
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() in READERS and file.is_file())
         known = [file for file in files if sha256(file) in PUBLIC_MODELS]
         if not known:
             raise DataError(f"{path} holds none of the public velocity models this version knows")

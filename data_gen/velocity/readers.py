@@ -18,6 +18,7 @@ import numpy as np
 import scipy.io
 
 from data_gen.errors import DataError, TomoError
+from data_gen.reading import cause, check_regular, open_npy
 
 OF_MATLAB = ("__header__", "__version__", "__globals__")
 """What scipy.io.loadmat adds to the arrays of a file."""
@@ -46,8 +47,7 @@ class Stored:
 
 def read_stored(path: Path) -> Stored:
     """The velocities of a file; raises DataError where it is none, or cannot be read."""
-    if not path.is_file():
-        raise DataError(f"{path} does not exist")
+    check_regular(path)
     if path.suffix.lower() not in READERS:
         raise DataError(f"{path} is no velocity file: {', '.join(READERS)} are read")
     try:
@@ -55,8 +55,7 @@ def read_stored(path: Path) -> Stored:
     except TomoError:
         raise
     except Exception as error:  # whatever a format's library meets in a damaged file
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path} cannot be read: {said}") from None
+        raise DataError(f"{path} cannot be read: {cause(error)}") from None
     values = stored.values
     if values.dtype.kind not in "fiu" or values.ndim not in (2, 3) or values.size == 0:
         raise DataError(
@@ -66,7 +65,7 @@ def read_stored(path: Path) -> Stored:
 
 
 def _read_npy(path: Path) -> Stored:
-    values = np.load(path, mmap_mode="r", allow_pickle=False)
+    values = open_npy(path)
     if values.ndim == 4 and values.shape[1] == 1:
         known = values.shape[2:] == (70, 70)
         return Stored(values[:, 0], spacing=(OPENFWI_SPACING,) * 2 if known else None)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 import h5py
 import numpy as np
 import pytest
+from small_survey import write_survey
 
-from data_gen import Survey, SurveySpecification, generate_survey
+from data_gen import Survey, SurveySpecification
 from data_gen.inversion.invert import Stage
 from tomo.cli import main
 
@@ -170,15 +171,12 @@ def test_a_picture_of_the_user_s_is_not_overwritten(job, tmp_path):
 
 def test_models_that_a_run_was_trained_on_are_not_scored(job, tmp_path):
     """A smaller survey of the same seed holds the larger one's first models: its test models were trained on."""
-    generated = tomo("generate", "--preset", "demo", "--models", 16, "--output", tmp_path / "smaller")
-    assert generated.returncode == 0, generated.stderr
+    line = Survey.open(job / "survey").acquisition
+    write_survey(tmp_path / "smaller", SurveySpecification(line, 16, 13))
     assert "no test models that are new" in mistake(
         "evaluate", job / "adam", "--survey", tmp_path / "smaller", "--output", tmp_path / "scores"
     )
-    generated = tomo(
-        "generate", "--preset", "demo", "--models", 44, "--train-models", 36, "--output", tmp_path / "larger"
-    )
-    assert generated.returncode == 0, generated.stderr
+    write_survey(tmp_path / "larger", SurveySpecification(line, 44, 36))
     answer = tomo("evaluate", job / "adam", "--survey", tmp_path / "larger", "--output", tmp_path / "scores")
     assert answer.returncode == 0, answer.stderr
     assert "3 of 8 test models are left out" in answer.stderr
@@ -188,7 +186,7 @@ def test_models_that_a_run_was_trained_on_are_not_scored(job, tmp_path):
 def test_another_line_is_scored_by_its_own_simulation(job, tmp_path):
     """Receivers at another depth: the same shape of gathers, but other gathers."""
     line = replace(Survey.open(job / "survey").acquisition, receiver_depth=45.0)
-    generate_survey(SurveySpecification(line, 3, 0, seed=9), tmp_path / "deep", workers=1)
+    write_survey(tmp_path / "deep", SurveySpecification(line, 3, 0, seed=9))
     answer = tomo(
         "evaluate", job / "sqgn", "--survey", tmp_path / "deep", "--physics", 2, "--output", tmp_path / "scores"
     )

@@ -6,9 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from small_survey import write_survey
 from typer.testing import CliRunner
 
-from data_gen import Acquisition, Grid, SurveySpecification, generate_survey
+from data_gen import Acquisition, Grid, SurveySpecification
 from data_gen.salt import SALT_VELOCITY
 from tomo.cli import app
 
@@ -17,7 +18,7 @@ from tomo.cli import app
 def survey(tmp_path_factory):
     folder = tmp_path_factory.mktemp("options") / "survey"
     line = Acquisition(Grid(40, 40, 15.0), sources=3, receivers=32, samples=60, sample_interval=0.008)
-    generate_survey(SurveySpecification(line, 20, 16), folder, workers=1)
+    write_survey(folder, SurveySpecification(line, 20, 16))
     return folder
 
 

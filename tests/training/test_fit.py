@@ -14,12 +14,12 @@ import keras
 import numpy as np
 import pytest
 from conftest import flat
+from small_survey import write_survey
 
 from data_gen.acquisition import Acquisition
-from data_gen.errors import DataError, MachineError, SettingError
+from data_gen.errors import DataError, MachineError, SettingError, TomoError
 from data_gen.files import TEMPORARY, locked
 from data_gen.grid import Grid
-from data_gen.production.generate import generate_survey
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification
 from models.cnn import DEMO, PAPER, cnn
@@ -51,7 +51,7 @@ train(begin_run(Path(sys.argv[2]), settings, survey), survey)
 def survey(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fit") / "survey"
     acquisition = Acquisition(Grid(32, 32, 15.0), sources=3, receivers=32, samples=60, sample_interval=0.008)
-    generate_survey(SurveySpecification(acquisition, models=48, train_models=32), folder, workers=2)
+    write_survey(folder, SurveySpecification(acquisition, models=48, train_models=32))
     return Survey.open(folder)
 
 
@@ -163,7 +163,7 @@ def test_mistakes_are_run_errors(survey, tmp_path):
 def test_another_geometry_is_refused(survey, tmp_path):
     run = begin_run(tmp_path / "run", Settings("adam", "cnn-demo", 1, 8), survey)
     other = Acquisition(Grid(32, 32, 15.0), sources=3, receivers=32, samples=60, sample_interval=0.004)
-    generate_survey(SurveySpecification(other, models=2, train_models=0), tmp_path / "other", workers=1)
+    write_survey(tmp_path / "other", SurveySpecification(other, models=2, train_models=0))
     with pytest.raises(DataError, match=r"another geometry.*sample_interval"):
         run.check_geometry(Survey.open(tmp_path / "other"))
 
@@ -247,6 +247,18 @@ def test_one_training_at_a_time_writes_into_a_run(survey, tmp_path):
         train(run, survey)
 
 
+@pytest.mark.parametrize("name", [".lock", "checkpoint.npz", "log.txt", "history.csv"])
+def test_a_pipe_in_a_run_is_told_and_not_waited_for(survey, tmp_path, name):
+    run = begin_run(tmp_path / "run", Settings("adam", "cnn-demo", 1, 8), survey)
+    os.mkfifo(run.folder / name)
+    signal.setitimer(signal.ITIMER_REAL, 30)
+    try:
+        with pytest.raises(TomoError, match=r"cannot be written|is a pipe|is no file"):
+            train(run, survey)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def read_all(folder):
     run = open_run(folder)
     load_network(run.model_file)
@@ -271,12 +283,12 @@ def test_a_run_of_a_survey_that_was_made_anew_or_is_gone_says_so(survey, tmp_pat
     grid = survey.acquisition
     for seed, told in ((1, "made anew"), (None, "is gone")):
         folder = tmp_path / f"{seed}"
-        generate_survey(SurveySpecification(grid, models=16, train_models=16), folder, workers=1)
+        write_survey(folder, SurveySpecification(grid, models=16, train_models=16))
         run = begin_run(tmp_path / f"run-{seed}", Settings("adam", "cnn-demo", 1, 8), Survey.open(folder))
         assert run.find_survey().identity() == Survey.open(folder).identity()
         shutil.rmtree(folder)
         if seed is not None:
-            generate_survey(SurveySpecification(grid, models=16, train_models=16, seed=seed), folder, workers=1)
+            write_survey(folder, SurveySpecification(grid, models=16, train_models=16, seed=seed))
             with pytest.raises(DataError, match="another run"):
                 begin_run(run.folder, run.settings, Survey.open(folder))
         with pytest.raises(DataError, match=told):

@@ -11,29 +11,32 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import flat
+from small_survey import simulator, write_survey
 
 import training
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, SettingError
 from data_gen.geology import random_model
 from data_gen.grid import Grid
-from data_gen.production.generate import generate_survey
-from data_gen.simulator.acoustic import Simulator
 from data_gen.survey.arrays import ArraySurvey
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification
 from models.conditioning import Conditioning
 from models.registry import NETWORKS
+from tomo.predict import predict
 from tomo.refine import refine
+from tomo.train import train as train_command
 from training.archive import publish
 from training.benchmark import lines, refinement
+from training.benchmark.calibration import measure_calibration
 from training.benchmark.imaging import compare_imaging, summary
+from training.ensemble import load_ensemble
 from training.evaluation.evaluate import evaluate
 from training.fit import train
 from training.loss import PseudoHuberError, SquaredError
 from training.panels import samples_of
 from training.pipeline import training_partition
-from training.runs import begin_run
+from training.runs import begin_run, open_run
 from training.settings import Settings
 from training.sqgn import SecondOrderModel
 
@@ -55,7 +58,7 @@ SETTINGS = Settings(
 @pytest.fixture(scope="module")
 def survey(tmp_path_factory) -> Survey:
     folder = tmp_path_factory.mktemp("imaging") / "survey"
-    generate_survey(SurveySpecification(LINE, models=48, train_models=40), folder, workers=2)
+    write_survey(folder, SurveySpecification(LINE, models=48, train_models=40))
     return Survey.open(folder)
 
 
@@ -180,16 +183,16 @@ def test_another_line_is_read(run):
     fewer = replace(LINE, receivers=10, sources=3)
     velocity = random_model(np.random.default_rng([0, 41]), LINE).velocity
     predictor = training.load(run.folder)
-    one = predictor.predict(Simulator(LINE).gather(velocity))
-    other = predictor.predict(Simulator(fewer).gather(velocity), fewer)
+    one = predictor.predict(simulator(LINE).gather(velocity))
+    other = predictor.predict(simulator(fewer).gather(velocity), fewer)
     assert np.sqrt(np.mean((one - other) ** 2)) < 200
     with pytest.raises(DataError, match="are not those of 4 sources"):
-        predictor.predict(Simulator(fewer).gather(velocity))
+        predictor.predict(simulator(fewer).gather(velocity))
 
 
 def test_scores_on_a_survey_of_another_line(run, survey, tmp_path):
     fewer = replace(LINE, receivers=10)
-    generate_survey(SurveySpecification(fewer, models=4, train_models=0, seed=5), tmp_path / "other", workers=1)
+    write_survey(tmp_path / "other", SurveySpecification(fewer, models=4, train_models=0, seed=5))
     other = Survey.open(tmp_path / "other")
     evaluation = evaluate([run], training.load(run.folder).card.mean_velocity, other, other.test)
     assert np.isfinite(evaluation.means()["unet"]["rmse"])
@@ -235,7 +238,7 @@ def test_a_stopped_training_of_the_imaging_network_ends_with_the_same_weights(su
 def test_an_odd_number_of_columns_is_imaged_as_any(tmp_path):
     line = replace(LINE, grid=Grid(41, 43, 15.0))
     velocity = [random_model(np.random.default_rng([3, i]), line).velocity for i in range(4)]
-    gathers = [Simulator(line).gather(model) for model in velocity]
+    gathers = [simulator(line).gather(model) for model in velocity]
     predictor = training.train(gathers, velocity, line, tmp_path / "run", epochs=1, batch_size=2, validation=0)
     assert predictor.predict(gathers[0]).shape == (1, 41, 43)
     middles = predictor.card.panels.x
@@ -267,7 +270,7 @@ def test_trainings_from_several_seeds_are_compared_and_the_file_continued(survey
     assert row["rmse"][0] == pytest.approx(np.mean([row["rmse"] for row in results["rows"]]))
     with pytest.raises(DataError, match="another comparison"):
         compare_imaging(survey, [survey], {"unet-adamw": SETTINGS}, range(1), tmp_path / "runs", output)
-    generate_survey(SurveySpecification(LINE, models=8, train_models=4), tmp_path / "trained", workers=1)
+    write_survey(tmp_path / "trained", SurveySpecification(LINE, models=8, train_models=4))
     with pytest.raises(DataError, match="holds models of the training set"):
         compare_imaging(
             survey, [Survey.open(tmp_path / "trained")], settings, range(1), tmp_path / "runs", tmp_path / "other.json"
@@ -311,3 +314,27 @@ def test_tomo_refine_writes_what_explains_the_gathers_better(run, survey, tmp_pa
     assert f"model {survey.test[0]}" in capsys.readouterr().out
     with pytest.raises(DataError, match="already exists"):
         refine(run.folder, models=1, output=output)
+
+
+def test_tomo_train_makes_an_ensemble_and_tomo_predict_its_deviation(survey, tmp_path, capsys):
+    folder = tmp_path / "both"
+    train_command(survey.folder, output=folder, members=2, epochs=1, views=1)
+    assert "2 members; on 4 validation models" in capsys.readouterr().out
+    seeds = [open_run(folder / f"member-{member}").settings.seed for member in (0, 1)]
+    assert seeds == [0, 1]
+    predict(folder, survey.folder / "survey.h5", output=tmp_path / "p.h5")
+    with h5py.File(tmp_path / "p.h5") as file:
+        assert file["deviation"].shape == file["velocity"].shape
+        assert np.all(file["deviation"][:] > 0)
+    results = measure_calibration(load_ensemble(folder), survey, [], tmp_path / "calibration.json")
+    assert json.loads((tmp_path / "calibration.json").read_text()) == results
+    assert results["surveys"]["validation"]["covered"] == pytest.approx(0.95, abs=2e-3)
+    test = results["surveys"][survey.name]
+    assert test["rmse"] ** 2 == pytest.approx(np.mean(np.square(test["classes"]["error"])), rel=1e-3)
+    assert set(test["scores"]) == {"mean", "member-0", "member-1"}
+    train_command(survey.folder, output=folder, members=2, epochs=1, views=1)
+    assert capsys.readouterr().out.count("nothing to do") == 2
+    with pytest.raises(DataError, match="2 members"):
+        train_command(survey.folder, output=folder, members=3, epochs=1, views=1)
+    with pytest.raises(DataError, match="holds a run"):
+        train_command(survey.folder, output=folder / "member-0", members=2, epochs=1, views=1)

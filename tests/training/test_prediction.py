@@ -110,8 +110,8 @@ def test_what_is_no_file_of_gathers_is_refused(tmp_path):
     for path, told in (
         (tmp_path, "is a folder"),
         (tmp_path / "nowhere.h5", "does not exist"),
-        (tmp_path / "text.h5", "cannot be read as HDF5 or netCDF"),
-        (tmp_path / "text.npy", "cannot be read as HDF5 or .npy"),
+        (tmp_path / "text.h5", "cannot be read as HDF5 or netCDF: it is no HDF5 file"),
+        (tmp_path / "text.npy", "cannot be read"),
         (tmp_path / "other.h5", "no dataset `gathers`, only: shots"),
     ):
         with pytest.raises(DataError, match=told) as refusal:

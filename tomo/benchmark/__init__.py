@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import typer
 
+from tomo.benchmark.calibration import calibration
 from tomo.benchmark.gradient import gradient
 from tomo.benchmark.imaging import imaging
 from tomo.benchmark.lines import lines
@@ -13,7 +16,12 @@ from tomo.benchmark.optimizer import optimizer
 from tomo.benchmark.refinement import refinement
 from tomo.benchmark.simulator import simulator
 from tomo.benchmark.stability import stability
+from tomo.ending import interruptible
 
 benchmark = typer.Typer(help="Measure the parts of tomo against their peers.", no_args_is_help=True)
-for command in (simulator, gradient, migration, imaging, lines, refinement, optimizer, stability, memory):
-    benchmark.command()(command)
+CONTINUED = {"imaging", "refinement", "optimizer", "stability"}
+COMMANDS: tuple[Callable[..., None], ...] = (
+    simulator, gradient, migration, imaging, lines, refinement, calibration, optimizer, stability, memory,
+)  # fmt: skip
+for command in COMMANDS:
+    benchmark.command()(interruptible(command, continued=command.__name__ in CONTINUED))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from data_gen.files import write_json
+from data_gen.reading import earlier_results
 from tomo.console import print_table, table
 from tomo.presets import PRESETS
 
@@ -16,6 +17,7 @@ def migration(output: Annotated[Path, typer.Option(help="JSON file of the result
     """CPU time and disk of the panels of a model, beside its simulation and gathers, for each preset."""
     from data_gen.benchmark.migration import measure_migration
 
+    earlier_results(output, *PRESETS)
     results = measure_migration({name: preset.acquisition for name, preset in PRESETS.items()})
     write_json(output, results)
     shown = table("", "panels, CPU ms", "simulation, CPU ms", "panels, kB", "gathers, kB")

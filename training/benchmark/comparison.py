@@ -9,7 +9,6 @@ contender's first epoch in a process includes its tracing, unless its cost was m
 from __future__ import annotations
 
 import functools
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ import tensorflow as tf
 from data_gen.errors import DataError
 from data_gen.files import write_json
 from data_gen.machine import describe_machine
+from data_gen.reading import earlier_results
 from training.benchmark.problems import Problem
 from training.sqgn.optimizer import SQGN
 from training.sqgn.partition import Partition
@@ -161,9 +161,8 @@ def compare(
     results: dict[str, Any] = {
         "problem": problem.name, "epochs": epochs, "contenders": {}, "machine": machine(), "repetitions": [],
     }  # fmt: skip
-    if output.exists():
-        before = json.loads(output.read_text())
-        if any(before.get(key) != results[key] for key in ("problem", "epochs")) or "contenders" not in before:
+    if before := earlier_results(output, *results, "cost"):
+        if any(before.get(key) != results[key] for key in ("problem", "epochs")) or set(results) - set(before):
             raise DataError(f"{output} holds another comparison: choose another file")
         results = before
     timed = dict.fromkeys([*results.get("cost", {}), *names]) if rounds else names

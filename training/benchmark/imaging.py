@@ -7,7 +7,6 @@ rewritten after each.
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from data_gen.errors import DataError
 from data_gen.files import write_json
+from data_gen.reading import earlier_results, reading
 from data_gen.survey.reader import Survey
 from training.benchmark.comparison import machine
 from training.evaluation.evaluate import evaluate, untouched
@@ -56,14 +56,14 @@ def compare_imaging(
     }
     if len({each.identity() for each in test_surveys}) != len({each.name for each in test_surveys}):
         raise DataError("two surveys have the same name: the results could not tell them apart")
-    if output.exists():
-        before = json.loads(output.read_text(encoding="utf-8"))
-        for what in ("surveys", "contenders"):
-            known = before.get(what, {})
-            if any(known.get(name, value) != value for name, value in results[what].items()):
-                raise DataError(f"{output} holds another comparison: choose another file")
-            results[what] = {**known, **results[what]}
-        results["rows"] = before["rows"]
+    if before := earlier_results(output, *results):
+        with reading(output):
+            for what in ("surveys", "contenders"):
+                known = dict(before[what])
+                if any(known.get(name, value) != value for name, value in results[what].items()):
+                    raise DataError(f"{output} holds another comparison: choose another file")
+                results[what] = {**known, **results[what]}
+            results["rows"] = list(before["rows"])
     done = {(row["contender"], row["seed"], row["test_survey"]) for row in results["rows"]}
     for seed in seeds:
         for name, settings in contenders.items():
@@ -92,7 +92,7 @@ def compare_imaging(
                     "machine": machine(),
                     **{score: None if np.isnan(means[score]) else means[score] for score in SCORES},
                 }
-                there = json.loads(output.read_text(encoding="utf-8")) if output.exists() else {}
+                there = earlier_results(output, *results)
                 results["contenders"] |= there.get("contenders", {})
                 results["rows"] = [*there.get("rows", []), row]
                 write_json(output, results)

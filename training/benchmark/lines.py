@@ -13,6 +13,7 @@ import numpy as np
 from data_gen.acquisition import Acquisition
 from data_gen.errors import SettingError
 from data_gen.files import write_json
+from data_gen.reading import earlier_results
 from data_gen.survey.reader import Survey
 from training.benchmark.comparison import machine
 from training.evaluation.files import without_nan
@@ -46,10 +47,12 @@ def compare_lines(
 ) -> dict[str, Any]:
     """Score runs on a survey's test models, recorded on each of `LINES`; returns the results, also in `output`.
 
-    `progress` is told of simulated models. Raises SettingError for a run that reads gathers.
+    `progress` is told of simulated models. Raises SettingError for a run that reads gathers, DataError
+    for an `output` of something else.
     """
     from data_gen.simulator.acoustic import Simulator
 
+    earlier_results(output, "survey", "models", "machine", "lines")
     predictors = {path.resolve().name: load(path) for path in runs}
     for name, predictor in predictors.items():
         if predictor.card.panels is None:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from data_gen.files import write_json
 from data_gen.machine import peak_memory
+from data_gen.reading import earlier_results
 from data_gen.survey.reader import Survey
 from training.benchmark.comparison import Contender, machine, repeat
 from training.benchmark.problems import tomography_problem
@@ -47,6 +48,7 @@ def measure(
         "machine": machine(),
         "peak_bytes": {},
     }
+    earlier_results(output, *results)
     for name in contenders or problem.contenders:
         with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"), initializer=prepare) as process:
             task = process.submit(_train, survey, name, network, batch_size, micro_batch, epochs)

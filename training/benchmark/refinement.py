@@ -7,7 +7,6 @@ assume alone: noise is added, the wavelet is turned, or the waves ran on a grid 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from data_gen.errors import DataError
 from data_gen.files import write_json
 from data_gen.grid import Grid
 from data_gen.inversion.invert import invert
+from data_gen.reading import earlier_results, reading
 from data_gen.simulator.acoustic import Simulator
 from data_gen.simulator.gradient import ParallelGradient
 from data_gen.survey.reader import Survey
@@ -102,12 +102,13 @@ def compare_refinement(
     `output` is of something else.
     """
     results: dict[str, Any] = {"survey": survey.name, "identity": survey.identity(), "machine": machine(), "rows": []}
-    if output.exists():
-        before = json.loads(output.read_text(encoding="utf-8"))
-        if before.get("identity") != results["identity"]:
-            raise DataError(f"{output} holds another comparison: choose another file")
-        results["rows"] = before["rows"]
+    if before := earlier_results(output, *results):
+        with reading(output):
+            if before["identity"] != results["identity"]:
+                raise DataError(f"{output} holds another comparison: choose another file")
+            results["rows"] = list(before["rows"])
     done = {(row["condition"], row["start"], row["model"]) for row in results["rows"]}
+    survey.verify(only=survey.test[:models])
     acquisition = survey.acquisition
     predictors = {path.resolve().name: load(path) for path in runs}
     mean = mean_velocity(survey, survey.train)

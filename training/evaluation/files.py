@@ -15,13 +15,31 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data_gen.files import whole_file, write_json, write_text
+from data_gen.errors import DataError, MachineError
+from data_gen.files import reason, whole_file, write_json, write_text
 from data_gen.machine import describe_machine
 from training.evaluation.evaluate import DATA_MISFIT, Evaluation
 from training.evaluation.robustness import Sweep
 from training.evaluation.scores import Scores
 from training.evaluation.table import ScoreTable
 from training.runs import Run
+
+WRITTEN = ("scores.json", "samples.csv", "scores.md", "robustness.json")
+
+
+def claim_folder(folder: Path) -> None:
+    """Make the folder of an evaluation; an earlier evaluation in it is overwritten, and no file of anybody else's.
+
+    Raises DataError for a folder without `scores.json` that holds files with names or endings of an evaluation's.
+    """
+    if folder.is_dir() and not (folder / "scores.json").exists():
+        strangers = sorted(path.name for path in folder.iterdir() if path.name in WRITTEN or path.suffix == ".png")
+        if strangers:
+            raise DataError(f"{folder} holds {strangers[0]}, and no evaluation: choose another folder for --output")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineError(f"{folder} cannot be made: {reason(error)}") from None
 
 
 def write_scores(evaluations: Sequence[Evaluation], runs: Sequence[Run], folder: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from small_survey import simulator
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
@@ -14,7 +15,6 @@ from data_gen.grid import Grid
 from data_gen.migration.panels import PanelDefinition, PanelMaker
 from data_gen.migration.reference import References, draw_profiles, simulate_profiles
 from data_gen.migration.store import in_view
-from data_gen.simulator.acoustic import Simulator
 
 GRID = Grid(48, 50, 15.0)
 LINE = Acquisition(GRID, sources=5, receivers=25, samples=100, sample_interval=0.008)
@@ -37,7 +37,7 @@ def maker(definition) -> PanelMaker:
 
 @pytest.fixture(scope="module")
 def gathers(models) -> np.ndarray:
-    return Simulator(LINE).gather(models[3])
+    return simulator(LINE).gather(models[3])
 
 
 def test_panels_have_a_channel_for_each_factor_and_class_and_the_reference(maker, gathers):
@@ -59,8 +59,8 @@ def test_the_unit_of_the_gathers_changes_nothing(maker, gathers, unit):
 
 def test_a_reference_s_own_gathers_leave_nothing(maker):
     layered = np.repeat(np.array(maker.definition.profiles[2], np.float32)[:, None], GRID.x_cells, axis=1)
-    panels = maker.panels(Simulator(LINE).gather(layered))
-    assert np.abs(panels[..., :-1]).max() < 1e-4 * np.abs(maker.panels(Simulator(LINE).gather(1.1 * layered))).max()
+    panels = maker.panels(simulator(LINE).gather(layered))
+    assert np.abs(panels[..., :-1]).max() < 1e-4 * np.abs(maker.panels(simulator(LINE).gather(1.1 * layered))).max()
 
 
 def test_the_nearest_reference_explains_more_than_the_others(maker, gathers):
@@ -77,7 +77,7 @@ def test_half_the_receivers_give_nearly_the_same_panels(maker, definition, model
     """A panel is a mean over traces: fewer of them are noisier, not weaker."""
     fewer = replace(LINE, receivers=13)  # every other receiver
     sparse = PanelMaker(definition, fewer, simulate_profiles(np.array(definition.profiles), fewer))
-    whole, half = (made.panels(Simulator(line).gather(models[5])) for made, line in ((maker, LINE), (sparse, fewer)))
+    whole, half = (made.panels(simulator(line).gather(models[5])) for made, line in ((maker, LINE), (sparse, fewer)))
     assert np.corrcoef(whole[..., :-1].ravel(), half[..., :-1].ravel())[0, 1] > 0.9
     assert np.std(half[..., :-1]) == pytest.approx(np.std(whole[..., :-1]), rel=0.2)
 
@@ -98,7 +98,7 @@ def test_a_spread_that_moves_is_migrated_by_its_live_traces_alone(definition, mo
     moving = replace(LINE, live_receivers=rows)
     references = simulate_profiles(np.array(definition.profiles), moving)
     made = PanelMaker(definition, moving, references)
-    whole = Simulator(LINE).gather(models[7])
+    whole = simulator(LINE).gather(models[7])
     panels = made.panels(whole)
     assert np.isfinite(panels).all()
     noisy = whole + 1e3 * ~moving.live[..., None]

@@ -12,6 +12,7 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
+from small_survey import write_survey
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
@@ -19,7 +20,6 @@ from data_gen.grid import Grid
 from data_gen.migration.panels import PanelDefinition, PanelMaker
 from data_gen.migration.reference import draw_profiles
 from data_gen.migration.store import PanelStore
-from data_gen.production.generate import generate_survey
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification
 
@@ -36,7 +36,7 @@ PanelStore(Survey.open(sys.argv[1]), PanelDefinition.from_json(json.loads(sys.ar
 @pytest.fixture(scope="module")
 def survey(tmp_path_factory) -> Survey:
     folder = tmp_path_factory.mktemp("panels") / "survey"
-    generate_survey(SurveySpecification(LINE, models=40, train_models=36), folder, workers=2)
+    write_survey(folder, SurveySpecification(LINE, models=40, train_models=36))
     return Survey.open(folder)
 
 

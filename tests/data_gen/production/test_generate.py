@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -17,12 +18,13 @@ import pytest
 import xarray
 
 from data_gen.acquisition import Acquisition
-from data_gen.errors import DataError
+from data_gen.errors import DataError, MachineError, TomoError
 from data_gen.files import TEMPORARY
 from data_gen.grid import Grid
 from data_gen.production.generate import generate_survey
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification, shard_path
+from data_gen.velocity.files import register
 
 ACQUISITION = Acquisition(Grid(32, 32, 15.0), sources=3, receivers=16, samples=60, sample_interval=0.008)
 SPECIFICATION = SurveySpecification(ACQUISITION, models=72, train_models=60, seed=3)
@@ -46,11 +48,6 @@ def contents(folder):
     opened = Survey.open(folder)
     everything = np.arange(len(opened))
     return opened.gathers(everything).tobytes(), opened.velocity(everything).tobytes()
-
-
-def test_two_workers_make_the_same_bytes(survey, tmp_path):
-    generate_survey(SPECIFICATION, tmp_path / "survey", workers=2)
-    assert contents(tmp_path / "survey") == contents(survey)
 
 
 @pytest.mark.slow
@@ -91,8 +88,6 @@ def test_gathers_are_those_of_the_velocity_models(survey):
 
 def test_float16_gathers_are_near(survey, tmp_path):
     """A scale per model uses float16's full range: 11 bits of mantissa, an error of at most 2^-11 of each sample."""
-    from dataclasses import replace
-
     generate_survey(replace(SPECIFICATION, models=4, train_models=4, dtype="float16"), tmp_path / "half", workers=1)
     exact, half = Survey.open(survey), Survey.open(tmp_path / "half")
     norms = [np.linalg.norm(row) for row in exact.gathers(range(4))]
@@ -102,24 +97,46 @@ def test_float16_gathers_are_near(survey, tmp_path):
     assert exact.quantization_error() == 0
 
 
-@pytest.mark.parametrize("damage", ["missing", "truncated"])
-def test_a_damaged_survey_is_named_and_mended(survey, tmp_path, damage):
+def test_a_damaged_survey_is_named_and_mended(survey, tmp_path):
+    """A shard is missing and another one cut."""
     folder = tmp_path / "survey"
     shutil.copytree(survey, folder)
-    shard = shard_path(folder, 2)
-    if damage == "missing":
-        shard.unlink()
-    else:
-        os.truncate(shard, shard.stat().st_size // 2)
+    os.truncate(shard_path(folder, 3), shard_path(folder, 3).stat().st_size // 2)
+    with pytest.raises(DataError, match="00003"):
+        Survey.open(folder)
+    shard_path(folder, 2).unlink()
     with pytest.raises(DataError, match="00002"):
         Survey.open(folder)
     generate_survey(SPECIFICATION, folder, workers=1)
     assert contents(folder) == contents(survey)
 
 
-def test_another_survey_in_the_folder_is_kept(survey):
-    from dataclasses import replace
+def test_a_survey_that_no_disk_holds_is_refused_before_it_is_begun(tmp_path):
+    """3.6 petabytes."""
+    dense = replace(ACQUISITION, receivers=2000, samples=3000)
+    with pytest.raises(MachineError, match=r"needs 3,6\d\d,\d{3}\.\d GB more, and its disk has"):
+        generate_survey(SurveySpecification(dense, 10**8, 0, dtype="float16"), tmp_path / "survey", workers=1)
+    assert not list((tmp_path / "survey" / "shards").iterdir())
 
+
+def test_the_room_is_that_of_the_files(survey):
+    """Of small models a good part is HDF5's own, and their parameters."""
+    size = sum(path.stat().st_size for path in (survey / "shards").iterdir())
+    assert SPECIFICATION.models * SPECIFICATION.bytes_per_model == pytest.approx(size, rel=0.3)
+    assert SPECIFICATION.models * SPECIFICATION.bytes_per_model < size
+
+
+def test_velocities_that_do_not_suit_are_told_before_a_folder_is_made(tmp_path):
+    """A spacing of kilometres would be an array of billions of cells in each worker."""
+    np.save(tmp_path / "velocity.npy", np.full((200, 300), 2000.0))
+    for spacing, told in ((5000.0, "is its spacing really 5000 m"), (0.01, "the survey needs")):
+        files = (register(tmp_path / "velocity.npy", spacing),)
+        with pytest.raises(TomoError, match=told):
+            generate_survey(replace(SPECIFICATION, velocity_files=files), tmp_path / "survey", workers=1)
+    assert not (tmp_path / "survey").exists()
+
+
+def test_another_survey_in_the_folder_is_kept(survey):
     with pytest.raises(DataError, match="another survey"):
         generate_survey(replace(SPECIFICATION, seed=4), survey, workers=1)
 

@@ -136,8 +136,10 @@ def test_validation_is_split_off_as_in_keras():
         model.fit(x[:1], y[:1], validation_split=0.5)
 
 
-@pytest.mark.parametrize("kind", ["momentum", "svrg", "cached", "saga"])
-@pytest.mark.parametrize("labels", ["numbers", "one-hot"])
+@pytest.mark.parametrize(
+    ("kind", "labels"),
+    [("momentum", "numbers"), ("momentum", "one-hot"), ("svrg", "numbers"), ("cached", "one-hot"), ("saga", "numbers")],
+)
 def test_class_weights_are_weights_of_samples(kind, labels):
     """In the full gradient too; a class that is not named counts 1."""
     rng = np.random.default_rng(0)

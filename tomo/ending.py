@@ -1,0 +1,131 @@
+"""How commands end: well, or with one line on standard error and a status, whatever stops them.
+
+0    done
+1    nobody reads standard output any more
+2    a mistake of the user's, or something that the machine lacks
+70   a fault of tomo's own
+130  Ctrl-C; 143 and 129: SIGTERM and SIGHUP
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import typer
+
+from data_gen.errors import TomoError
+from tomo.console import remark, verbosity
+
+MISTAKE, FAULT = 2, 70
+
+LONGEST = 600
+"""Of the line, in characters: it may quote what the user typed, or a library said."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal that asks to end, as Ctrl-C does."""
+
+    def __init__(self, number: int) -> None:
+        self.status = 128 + number
+
+
+def _stop(number: int, frame: Any) -> NoReturn:
+    raise Stopped(number)
+
+
+def interruptible(command: Callable[..., None], *, continued: bool) -> Callable[..., None]:
+    """The command, which says on Ctrl-C, SIGTERM and SIGHUP how to go on, and ends with their status.
+
+    One that is `continued` goes on from there when it is typed again; others begin again.
+    """
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except KeyboardInterrupt as stopped:
+            output = options.get("output")
+            goes_on = f"continues {output}" if output else "continues it"
+            remark(f"stopped; the same command {goes_on if continued else 'begins again; no file is half written'}")
+            raise typer.Exit(getattr(stopped, "status", 128 + signal.SIGINT)) from None
+
+    return run
+
+
+def run_to_its_end(app: Callable[[], None]) -> None:
+    """Run the command line; what it cannot do is one line on standard error, and an exit status."""
+    _open_streams()
+    with _signals():
+        _run(app)
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Signals that ask to end are as Ctrl-C, unless whoever began this ignores them, as nohup does."""
+    ours = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
+    for each in ours:
+        signal.signal(each, _stop)
+    try:
+        yield
+    finally:
+        for each in ours:
+            signal.signal(each, signal.SIG_DFL)
+
+
+def _run(app: Callable[[], None]) -> None:
+    try:
+        app()
+        sys.stdout.flush()
+    except TomoError as error:
+        _end(str(error), error.trace)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        _close_output()
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    except MemoryError:
+        _end("there is not enough memory")
+    except OSError as error:
+        said = error.strerror or str(error) or type(error).__name__
+        _end(f"{error.filename}: {said}" if error.filename else said)
+    except Exception as error:
+        said = (str(error).strip().splitlines() or [""])[0]
+        _end(f"a fault of tomo's own, {type(error).__name__}: {said} (tomo --verbose shows where)", status=FAULT)
+
+
+def _end(line: str, trace: str = "", status: int = MISTAKE) -> NoReturn:
+    if verbosity.verbose:
+        import traceback
+
+        traceback.print_exc()
+        print(trace, file=sys.stderr)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _close_output()  # Python would complain once more when it closes the stream
+    said = " ".join(line.split())
+    print("tomo:", said if len(said) <= LONGEST else f"{said[: LONGEST - 150]} ... {said[-150:]}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _close_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _open_streams() -> None:
+    """Open what was closed by whoever began this, so that no other file takes its number, and print in any locale."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 (stays open)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
