@@ -357,3 +357,28 @@ def test_refinement_page_on_how_sure():
     members = [row["rmse"] for name, row in found["surveys"]["laptop"]["scores"].items() if name != "mean"]
     assert f"of which one alone has {np.mean(members):.0f} m/s on the test models" in " ".join(page.split())
     assert f"multiplied by {found['factor']:.1f}" in " ".join(page.split())
+
+
+def test_the_example_quotes_what_was_printed():
+    """`docs/example.py` does the page's commands and writes down what they print."""
+    page, done = text("docs/example.md"), results("example")["commands"]
+    assert re.findall(r"^ {4}(tomo .*)$", page, re.M) == [each["command"] for each in done]
+    quoted = re.findall(r"^ {4}(tomo [^\n]*)\n\n```text\n(.*?)\n```", page, re.M | re.S)
+    assert len(quoted) == 4
+    printed = {each["command"]: "\n".join(each["printed"]).strip("\n") for each in done}
+    for command, lines in quoted:
+        assert lines == printed[command]
+    minutes = sum(each["seconds"] for each in done) / 60
+    assert 5 < minutes < 11, "some ten minutes"
+    training = next(each["seconds"] for each in done if each["command"].startswith("tomo train"))
+    assert 0.4 < training / 60 / minutes < 0.6, "half of them"
+
+
+def test_the_example_says_what_became_of_the_refined_models():
+    rows = re.findall(r"^│ model \d+ +│(.*)│$", text("docs/example.md"), re.M)
+    assert len(rows) == 3
+    for row in rows:
+        misfit, refined, _, rmse, rmse_refined, ssim, ssim_refined = (float(cell) for cell in row.split("│"))
+        assert 1 / 10.5 < refined / misfit < 1 / 4.5
+        assert rmse_refined < rmse
+        assert ssim_refined > ssim
