@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,7 @@ def export(
         raise SettingError(f"unknown format {format!r}: choose from {', '.join(FORMATS)}")
     opened = Survey.open(survey)
     target = output or Path(f"{opened.name}-segy" if format == "segy" else f"{opened.name}{FORMATS[format]}")
-    if target.exists():
+    if os.path.lexists(target):
         raise DataError(f"{target} already exists: choose another name for --output")
     if models is not None and models > len(opened):
         raise SettingError(f"{survey} has {len(opened)} models, not {models}")

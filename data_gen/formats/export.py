@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,8 +10,8 @@ import numpy as np
 from segyio import TraceField
 
 from data_gen.acquisition import Acquisition
-from data_gen.errors import MachineError, SettingError
-from data_gen.files import TEMPORARY, reason, whole_file, write_bytes
+from data_gen.errors import SettingError
+from data_gen.files import whole_file, whole_folder, write_bytes
 from data_gen.formats.datasets import prediction_dataset, survey_dataset
 from data_gen.formats.netcdf import require_zarr
 from data_gen.formats.segy import millimetres, write_traces
@@ -46,14 +43,9 @@ def export_netcdf(survey: Survey, indices: np.ndarray, path: Path, progress: Pro
 
 
 def export_zarr(survey: Survey, indices: np.ndarray, path: Path, progress: Progress = lambda models: None) -> None:
-    """Write models of a survey as a zarr store, which is there whole or not at all.
-
-    Raises MachineError without zarr, or where it cannot be written.
-    """
+    """Write models of a survey as a zarr store; raises MachineError without zarr, else as `whole_folder`."""
     require_zarr()
-    temporary = path.with_name(f"{TEMPORARY}{socket.gethostname()}-{os.getpid()}-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_folder(path) as temporary:
         for number, block in enumerate(_blocks(indices)):
             data = survey_dataset(survey, block)
             if number:
@@ -62,19 +54,20 @@ def export_zarr(survey: Survey, indices: np.ndarray, path: Path, progress: Progr
             else:
                 data.to_zarr(temporary, mode="w", consolidated=True, zarr_format=2)
             progress(len(block))
-        os.replace(temporary, path)
-    except OSError as error:
-        raise MachineError(f"{path} cannot be written: {reason(error)}") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def export_segy(survey: Survey, indices: np.ndarray, folder: Path, progress: Progress = lambda models: None) -> None:
-    """Write of each model `NNNNN.sgy`, its shots, and `NNNNN-velocity.sgy` into a folder; raises as `write_traces`."""
-    for index in indices:
-        write_shots(folder / f"{index:05d}.sgy", survey.gathers([index])[0], survey.acquisition, f"model {index}")
-        write_sections(folder / f"{index:05d}-velocity.sgy", survey.velocity([index]), survey.acquisition, "velocity")
-        progress(1)
+    """Write of each model `NNNNN.sgy`, its shots, and `NNNNN-velocity.sgy` into a folder.
+
+    Raises as `write_traces` and `whole_folder`.
+    """
+    with whole_folder(folder) as files:
+        for index in indices:
+            write_shots(files / f"{index:05d}.sgy", survey.gathers([index])[0], survey.acquisition, f"model {index}")
+            write_sections(
+                files / f"{index:05d}-velocity.sgy", survey.velocity([index]), survey.acquisition, "velocity"
+            )
+            progress(1)
 
 
 def write_shots(path: Path, gathers: np.ndarray, acquisition: Acquisition, title: str = "") -> None:

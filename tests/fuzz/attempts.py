@@ -9,43 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import damage
+import damage_formats
 import typer
+from readers import ANSWER_MAY_CHANGE, GENERATE, READERS, TRAIN
 
 from tomo import benchmark, cli
-
-TRAIN = "--batch-size 8 --epochs 1 --precision float32"
-READERS = {
-    "info survey": ["survey/survey.json", "survey/shards/00001.h5"],
-    "info survey --verify": ["survey/survey.json", "survey/shards/00002.h5", "survey/panels/*/00001.h5"],
-    "info half --verify": ["half/survey.json", "half/shards/00000.h5"],
-    "gallery survey --models 2 --output new/page.png": ["survey/survey.json", "survey/shards/00000.h5"],
-    f"train survey --network cnn {TRAIN} --output new": ["survey/survey.json", "survey/shards/00001.h5"],
-    f"train survey --network unet --views 1 {TRAIN} --output new": [
-        "survey/shards/00001.h5", "survey/panels/*/00001.h5", "survey/panels/*/references.h5",
-    ],
-    "train survey --network cnn --batch-size 8 --epochs 2 --output begun": [
-        "begun/checkpoint.npz", "begun/checkpoint.npz", "begun/config.json", "begun/history.csv", "survey/survey.json",
-    ],
-    "evaluate cnn --output new": [
-        "cnn/config.json", "cnn/trained_on.json", "cnn/history.csv", "cnn/model.keras", "survey/survey.json",
-        "survey/shards/00001.h5", "survey/shards/00002.h5",
-    ],
-    "evaluate unet --survey half --output new": [
-        "unet/config.json", "unet/model.keras", "half/survey.json", "half/shards/00000.h5", "survey/panels/*/00002.h5",
-    ],
-    "predict cnn gathers.npy --output new.h5": ["gathers.npy", "cnn/model.keras", "cnn/config.json"],
-    "predict cnn gathers.h5 --output new.h5": ["gathers.h5", "gathers.h5", "gathers.h5"],
-    "predict network.keras gathers.npy --output new.h5": ["network.keras", "network.keras"],
-    "predict unet half/survey.h5 --output new.h5": ["half/survey.h5", "half/shards/00000.h5", "unet/model.keras"],
-    "publish cnn new.keras": ["cnn/model.keras", "cnn/config.json"],
-    "generate --preset demo --models 2 --velocity-models velocity.npy --spacing 15 --output new": ["velocity.npy"],
-    "generate --preset demo --models 2 --velocity-models velocity.h5 --output new": ["velocity.h5"],
-    "generate --preset demo --models 2 --velocity-models velocity.mat --spacing 15 --output new": ["velocity.mat"],
-}  # fmt: skip
-"""Command -> the files that it reads, of which one is damaged."""
-
-ANSWER_MAY_CHANGE = ("gathers.", "velocity.", "half/survey.h5", ".keras")
-"""Files without checksums, or with more in them than the answer depends on: another answer is no mistake."""
 
 NUMBERS = ("-1", "0", "1", "2", "3", "-0", "1e3", "0.5", "1e-300", "1e300", "nan", "inf", "-inf", "1" + 19 * "0",
            "0x10", "1_0", "\u0663", "", " ", "two", "None", "true")  # fmt: skip
@@ -54,6 +22,7 @@ PATHS = (
     "pipe", "pipe.npy", "dangling", "loop", "nowhere", "nowhere/below", "mine/letter.txt/below", "survey", "half",
     "cnn", "unet", "begun", "survey/survey.json", "survey/survey.h5", "survey/shards", "cnn/model.keras",
     "network.keras", "gathers.npy", "gathers.h5", "velocity.npy", "velocity.mat", "velocity.h5", "pretrained",
+    "gathers.sgy", "gathers.nc", "gathers.zarr", "velocity.sgy", "v73.mat", "line.toml", "ensemble", "empty.toml",
     "/dev/zero", "/dev/null",
     "\u00fc\u00b2 [bold]", ".", "..", "", "~", "-", "--", "n" * 300, "new", "new/deep/er", "new.h5", "new.png",
     "new.keras", "new.json", "\udcff", "s3://bucket", "tcp://127.0.0.1:1", "new\n.h5",
@@ -61,9 +30,13 @@ PATHS = (
 TAKEN = ("mine/letter.txt", "mine/data.h5", "survey", "survey/survey.json", "pipe", "dangling", "loop", "empty.npy")
 """Where no benchmark may write its results, nor find a survey but one: it is refused before it measures anything."""
 TEXTS = ("", " ", "demo", "laptop", "cnn", "unet", "adam", "sqgn", "none", "all", "float16", "whole", "constant", "[x]",
-         "squared", "x" * 1000, "\udcff", "\u00e9", "DEMO", "demo ", "--help", "*")  # fmt: skip
+         "squared", "segy", "zarr", "wavelet", "known", "x,depth", "depth,x", "depth,depth", "10,20", "10,-1", "nan,10",
+         "1e300,1e-300", "10x10", "2x100000000", "100000x100000", "x", "0x0", "\u0661x\u0662", "x" * 1000,
+         "\udcff", "\u00e9", "DEMO", "demo ", "--help", "*")  # fmt: skip
 
-TAKES_LONG = {"epochs": ("2", "3", "1e3"), "models": ("1e3",), "seeds": ("2", "3"), "rounds": ("1", "2", "3")}
+TAKES_LONG = {
+    "epochs": ("2", "3", "1e3"), "models": ("1e3",), "seeds": ("2", "3"), "rounds": ("1", "2", "3"), "members": ("3",),
+}  # fmt: skip
 """Values that are well and would take minutes."""
 
 
@@ -92,8 +65,9 @@ def attempt(world: Path, rng: random.Random) -> Attempt:
     pattern = rng.choice(READERS[command])
     path = sorted(world.glob(pattern))[0]
     others = [world / name for name in ("gathers.npy", "gathers.h5", "mine/letter.txt", "cnn/model.keras")]
-    structured = damage.STRUCTURED.get(path.suffix, damage.bytes_of)
-    kind = rng.choices(["structured", "bytes", "no file", "swapped"], [6, 4, 1, 1])[0]
+    structured = damage_formats.STRUCTURED.get(path.suffix, damage.bytes_of)
+    of_files = 0 if path.is_dir() else 1
+    kind = rng.choices(["structured", "bytes", "no file", "swapped"], [6, 4 * of_files, 1, of_files])[0]
     if kind == "structured":
         what = structured(path, rng)
     elif kind == "bytes":
@@ -113,6 +87,7 @@ class Parameter:
     name: str
     kind: type
     is_argument: bool
+    values: int = 1
 
 
 def _commands() -> dict[tuple[str, ...], list[Parameter]]:
@@ -128,7 +103,10 @@ def _parameters(command: Callable[..., None]) -> list[Parameter]:
         plain, about = typing.get_args(hint)[:2]
         text = str(plain)
         kind = next((kind for kind in (Path, bool, int, float) if kind.__name__ in text), str)
-        parameters.append(Parameter(name.replace("_", "-"), kind, isinstance(about, typer.models.ArgumentInfo)))
+        said = [each for each in about.param_decls or () if each.startswith("--")]  # an option may be called otherwise
+        called = said[0][2:] if said else name.replace("_", "-")
+        values = 2 if text.startswith("tuple") else 1
+        parameters.append(Parameter(called, kind, isinstance(about, typer.models.ArgumentInfo), values))
     return parameters
 
 
@@ -139,13 +117,26 @@ GIVEN = {
     ("evaluate",): [["cnn", "--output", "new"]],
     ("predict",): [["cnn", "gathers.npy", "--output", "new.h5"]],
     ("publish",): [["cnn", "new.keras"]],
-    ("generate",): [["--preset", "demo", "--models", "1", "--output", "new"]],
+    ("generate",): [
+        ["--preset", "demo", "--models", "1", "--output", "new"],
+        ["--acquisition", "line.toml", "--models", "1", "--output", "new"],
+        [*GENERATE, "velocity.npy", "--spacing", "15"],
+        [*GENERATE, "velocity.sgy", "--axes", "depth,x"],
+    ],
+    ("acquisition",): [["--preset", "demo"], ["--acquisition", "spread.toml"]],
+    ("export",): [
+        ["half", "--format", "netcdf", "--output", "new.nc"],
+        ["half", "--format", "segy", "--output", "new"],
+    ],
+    ("refine",): [["cnn", "gathers.npy", "--models", "1", "--output", "new.h5"]],
+    ("benchmark", "refinement"): [["unet", "--survey", "half", "--output", "mine/results.json"]],
     ("benchmark", "imaging"): [["--survey", "survey", "--runs", "new", "--output", "mine/results.json"]],
     ("benchmark", "lines"): [["unet", "--survey", "half", "--output", "mine/results.json"]],
     ("benchmark", "optimizer"): [["--problem", "tomography", "--data", "survey", "--output", "mine/results.json"]],
     ("benchmark", "stability"): [["--data", "survey", "--output", "new.json"]],
     ("benchmark", "memory"): [["--data", "mine", "--output", "new.json"]],
     ("benchmark", "simulator"): [["--preset", "huge", "--output", "new.json"]],
+    ("benchmark", "gradient"): [["--output", "mine/results.json"]],
     ("benchmark", "migration"): [["--output", "mine/results.json"]],
 }
 """Arguments of a command that it can be run with, quickly; benchmarks only where they are refused."""
@@ -165,7 +156,8 @@ def _options(rng: random.Random) -> Attempt:
         elif parameter.kind is bool:
             given.append(f"--{parameter.name}")
         else:
-            given += [f"--{parameter.name}", _value(parameter, name[0] == "benchmark", rng)]
+            given.append(f"--{parameter.name}")
+            given += [_value(parameter, name[0] == "benchmark", rng) for _ in range(parameter.values)]
     return Attempt([*name, *given])
 
 

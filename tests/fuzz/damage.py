@@ -56,7 +56,7 @@ def bytes_of(path: Path, rng: random.Random) -> str:
 def no_file(path: Path, rng: random.Random) -> str:
     """Put something else where a file was."""
     kind = rng.choice(["gone", "pipe", "folder", "dangling", "loop", "device"])
-    path.unlink()
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
     if kind == "pipe":
         os.mkfifo(path)
     elif kind == "folder":

@@ -109,13 +109,15 @@ class Fuzzer:
 
 
 def _in_this_process() -> None:
-    """Make surveys and panels without processes, and compile each simulator once."""
+    """Make surveys and panels without processes, compile each simulator once, and refine by few iterations."""
     import dask
     import distributed  # noqa: F401 (its settings)
 
     import data_gen.migration.store
     import data_gen.production.generate
     import tomo.pictures
+    import training.refinement
+    from data_gen.inversion.invert import Stage
     from data_gen.simulator import acoustic
 
     def pool(job, shards, workers, progress):
@@ -126,6 +128,11 @@ def _in_this_process() -> None:
     dask.config.set({"distributed.comm.timeouts.connect": "1s"})
     data_gen.migration.store.run_pool = data_gen.production.generate.run_pool = pool
     tomo.pictures.DPI = 20
+    training.refinement.ParallelGradient = functools.lru_cache(maxsize=4)(training.refinement.ParallelGradient)
+    training.refinement.refine.__defaults__ = (
+        (Stage(0.6, 1), Stage(None, 1)),
+        *training.refinement.refine.__defaults__[1:],
+    )
     acoustic.Simulator = functools.lru_cache(maxsize=8)(acoustic.Simulator)
 
 

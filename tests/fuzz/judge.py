@@ -18,6 +18,8 @@ from typing import Any
 
 import h5py
 import numpy as np
+import segyio
+import xarray
 from attempts import Attempt
 
 SECONDS = 60.0
@@ -112,7 +114,7 @@ def faults(attempt: Attempt, outcome: Outcome, before: dict[str, str], folder: P
 
 
 def _files(attempt: Attempt, outcome: Outcome, before: dict[str, str], after: dict[str, str]) -> Iterator[str]:
-    ours = _may_write(attempt)
+    ours = _may_write(attempt, grown=outcome.status == 0)
     for name, content in before.items():
         if after.get(name) != content and not name.startswith(ours) and not name.endswith(".lock"):
             yield f"{name} was {'changed' if name in after else 'lost'}"
@@ -123,12 +125,12 @@ def _files(attempt: Attempt, outcome: Outcome, before: dict[str, str], after: di
             yield f"{name} was made by a command that failed"
 
 
-def _may_write(attempt: Attempt) -> tuple[str, ...]:
+def _may_write(attempt: Attempt, grown: bool) -> tuple[str, ...]:
     """Beginnings of the names that a command may replace: what it goes on with, and panels that it makes anew."""
     mended = {
         "train": ("begun/", "survey/panels/", "half/panels/"),
         "evaluate": ("survey/panels/", "half/panels/", "cnn/evaluation", "unet/evaluation"),
-        "generate": ("survey/shards", "survey/survey.h5", "half/shards", "half/survey.h5"),
+        "generate": ("survey/shards", "survey/survey.h5", "half/shards", *("half/survey.",) * grown),
     }
     return mended.get(attempt.command[0], ("new",))
 
@@ -136,9 +138,15 @@ def _may_write(attempt: Attempt) -> tuple[str, ...]:
 def answer_of(folder: Path) -> dict[str, Any]:
     """The numbers that a command left: velocities, mean scores, the last loss."""
     answer: dict[str, Any] = {}
-    if (folder / "new.h5").is_file():
-        with h5py.File(folder / "new.h5") as file:
-            answer["velocity"] = file["velocity"][()]
+    for name in ("new.h5", "new.nc"):
+        if (folder / name).is_file():
+            with h5py.File(folder / name) as file:
+                answer |= {each: file[each][()] for each in ("velocity", "gathers") if each in file}
+    for path in (folder / "new").glob("*.sgy"):
+        with segyio.open(str(path), ignore_geometry=True) as traces:
+            answer[path.name] = traces.trace.raw[:]
+    if (folder / "new.zarr").is_dir():
+        answer["zarr"] = xarray.open_zarr(folder / "new.zarr", chunks=None)["gathers"].values
     if (folder / "new" / "scores.json").is_file():
         record = json.loads((folder / "new" / "scores.json").read_text())
         answer["scores"] = {survey["survey"]: survey["scores"] for survey in record["surveys"]}

@@ -6,9 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-import h5py
-import numpy as np
-import scipy.io
+import materials
 from small_survey import LINE, write_survey
 
 from data_gen.survey.reader import Survey
@@ -30,7 +28,11 @@ def build(folder: Path, tomo) -> None:
     for path in folder.glob("*/tensorboard"):
         shutil.rmtree(path)
     _begin(folder)
-    _files(folder)
+    materials.gathers_of_all_formats(folder)
+    materials.velocities_of_all_formats(folder)
+    materials.acquisitions(folder)
+    materials.ensemble(folder)
+    (folder / "network.keras").write_bytes((folder / "cnn" / "model.keras").read_bytes())
     _user(folder)
 
 
@@ -56,24 +58,6 @@ def _begin(folder: Path) -> None:
     raise AssertionError("the training was to be stopped")
 
 
-def _files(folder: Path) -> None:
-    """Gathers and velocity models in the formats that are read."""
-    survey = Survey.open(folder / "survey")
-    gathers, velocity = survey.gathers([30, 31]), survey.velocity([30, 31])
-    np.save(folder / "gathers.npy", gathers)
-    with h5py.File(folder / "gathers.h5", "w") as file:
-        file["gathers"] = gathers
-        file["scale"] = np.ones(2)
-        file["source"], file["receiver"], file["time"] = LINE.source_x, LINE.receiver_x, LINE.time
-    tall = np.tile(velocity[:1], (1, 3, 4))
-    np.save(folder / "velocity.npy", tall)
-    scipy.io.savemat(folder / "velocity.mat", {"velocity": tall[0]})
-    with h5py.File(folder / "velocity.h5", "w") as file:
-        file["velocity"] = tall
-        file["velocity"].attrs["spacing"] = 15.0
-    (folder / "network.keras").write_bytes((folder / "cnn" / "model.keras").read_bytes())
-
-
 def _user(folder: Path) -> None:
     """What belongs to the user, and no command may touch."""
     mine = folder / "mine"
@@ -84,6 +68,7 @@ def _user(folder: Path) -> None:
     (mine / "below" / "survey.h5").write_text("mine as well")
     (folder / "empty").mkdir()
     (folder / "empty.npy").touch()
+    (folder / "empty.toml").touch()
     os.mkfifo(folder / "pipe")
     (folder / "pipe.npy").symlink_to("pipe")
     (folder / "dangling").symlink_to("nowhere")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import replace
 
@@ -14,10 +15,12 @@ from conftest import flat
 from small_survey import simulator, write_survey
 
 import training
+import training.refinement
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, SettingError
 from data_gen.geology import random_model
 from data_gen.grid import Grid
+from data_gen.simulator.gradient import ParallelGradient
 from data_gen.survey.arrays import ArraySurvey
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification
@@ -288,6 +291,19 @@ def test_other_lines_are_scored_on_the_same_models(run, survey, tmp_path, monkey
     assert results["lines"]["as trained"]["scores"]["unet"]["rmse"] == pytest.approx(own["rmse"], rel=1e-2)
 
 
+@pytest.fixture
+def compiled_once(monkeypatch):
+    """Gradients of an acquisition are compiled once for all tests: that takes most of their time."""
+    for module in (refinement, training.refinement):
+        monkeypatch.setattr(module, "ParallelGradient", gradients)
+
+
+@functools.lru_cache(maxsize=2)
+def gradients(acquisition: Acquisition, threads: int | None = None) -> ParallelGradient:
+    return ParallelGradient(acquisition, 1)
+
+
+@pytest.mark.usefixtures("compiled_once")
 def test_predictions_are_refined_and_the_file_continued(run, survey, tmp_path):
     hard = {"20 dB": refinement.Condition(20.0)}
     output = tmp_path / "refinement.json"
@@ -304,6 +320,7 @@ def test_predictions_are_refined_and_the_file_continued(run, survey, tmp_path):
         refinement.compare_refinement([], other_survey, 1, output, hard)
 
 
+@pytest.mark.usefixtures("compiled_once")
 def test_tomo_refine_writes_what_explains_the_gathers_better(run, survey, tmp_path, capsys):
     output = tmp_path / "refined.h5"
     refine(run.folder, models=1, output=output)

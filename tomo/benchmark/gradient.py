@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from data_gen.files import write_json
+from data_gen.reading import earlier_results
 from tomo.console import print_table, table
 from tomo.presets import PRESETS
 
@@ -21,10 +22,12 @@ def gradient(
 
     from data_gen.benchmark.gradient import measure_gradients
 
-    results = measure_gradients({name: PRESETS[name].acquisition for name in ("laptop", "paper")}, rounds)
+    names = ("laptop", "paper")
+    earlier_results(output, "machine", *names)
+    results = measure_gradients({name: PRESETS[name].acquisition for name in names}, rounds)
     write_json(output, results)
     shown = table("", "simulation, CPU s", "gradient, CPU s", "of the simulation", "deepwave's, CPU s", "of ours")
-    for name in ("laptop", "paper"):
+    for name in names:
         simulation, ours, theirs = (
             float(np.median(results[name][key])) for key in ("simulation", "gradient", "deepwave")
         )

@@ -11,7 +11,7 @@ import segyio
 import xarray
 
 from data_gen import Acquisition, Grid, Survey, SurveySpecification, generate_survey
-from data_gen.errors import SettingError
+from data_gen.errors import DataError, SettingError
 from data_gen.formats.export import export_netcdf, export_segy, export_zarr, write_prediction
 from data_gen.formats.shots import open_shots
 from data_gen.velocity.readers import read_stored
@@ -64,7 +64,7 @@ def test_netcdf_holds_all_models_a_shard_at_a_time(survey, tmp_path):
     assert geometry.free_surface is True
 
 
-def test_zarr_is_the_same_and_whole_or_not_there(survey, tmp_path):
+def test_zarr_is_the_same(survey, tmp_path):
     export_zarr(survey, np.arange(18), tmp_path / "survey.zarr")
     with xarray.open_zarr(tmp_path / "survey.zarr", decode_timedelta=False, chunks=None) as data:
         check(data, survey, 18)
@@ -72,23 +72,32 @@ def test_zarr_is_the_same_and_whole_or_not_there(survey, tmp_path):
         np.testing.assert_array_equal(shots.data[3:4], survey.gathers([3]))
         np.testing.assert_allclose(shots.geometry.time, LINE.time)
 
+
+@pytest.mark.parametrize("export", [export_netcdf, export_zarr, export_segy])
+def test_what_is_exported_is_whole_or_not_there(survey, tmp_path, export):
+    """So that the same command does it all again after Ctrl-C."""
+
     def stop(models: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        export_zarr(survey, np.arange(18), tmp_path / "other.zarr", stop)
-    assert [path.name for path in tmp_path.iterdir()] == ["survey.zarr"]
+        export(survey, np.arange(18), tmp_path / "other", stop)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "other").symlink_to("nowhere")
+    with pytest.raises(DataError, match="other"):
+        export(survey, np.arange(18), tmp_path / "other")
 
 
 def test_segy_is_two_files_a_model(survey, tmp_path):
-    export_segy(survey, np.arange(2), tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
+    folder = tmp_path / "segy"
+    export_segy(survey, np.arange(2), folder)
+    assert sorted(path.name for path in folder.iterdir()) == [
         "00000-velocity.sgy", "00000.sgy", "00001-velocity.sgy", "00001.sgy",
     ]  # fmt: skip
-    with open_shots(tmp_path / "00001.sgy") as shots:
+    with open_shots(folder / "00001.sgy") as shots:
         np.testing.assert_array_equal(shots.data, survey.gathers([1])[0])
-    np.testing.assert_array_equal(read_stored(tmp_path / "00001-velocity.sgy").values, survey.velocity([1])[0])
-    with segyio.open(tmp_path / "00000.sgy", ignore_geometry=True) as data:
+    np.testing.assert_array_equal(read_stored(folder / "00001-velocity.sgy").values, survey.velocity([1])[0])
+    with segyio.open(folder / "00000.sgy", ignore_geometry=True) as data:
         assert data.tracecount == LINE.live.sum()
 
 
