@@ -292,8 +292,8 @@ def refinement_table() -> str:
     """Refinement from each first model, in each condition."""
     found = summary(results("refinement"))
     lines = [
-        "| gathers with | from | RMSE, m/s | SSIM | salt IoU | salt's top, m | made worse | misfit, of the noise's |",
-        "|" + "---|" * 8,
+        "| gathers with | models | from | RMSE, m/s | SSIM | salt IoU | salt's top, m | worse | misfit, of the noise's |",
+        "|" + "---|" * 9,
     ]
     forms = (("rmse", ".0f"), ("ssim", ".3f"), ("salt_iou", ".2f"), ("salt_top_error", ".0f"))
     for (condition, start), row in found.items():
@@ -305,7 +305,7 @@ def refinement_table() -> str:
         ]
         name = "`pretrained`" if start == "pretrained" else start
         lines.append(
-            f"| {condition} | {name} | {' | '.join(cells)} | {100 * row['worse']:.0f} % | {row['excess']:.2f} |"
+            f"| {condition} | {row['models']} | {name} | {' | '.join(cells)} | {100 * row['worse']:.0f} % | {row['excess']:.2f} |"
         )
     return "\n".join(lines)
 
