@@ -292,7 +292,7 @@ def refinement_table() -> str:
     """Refinement from each first model, in each condition."""
     found = summary(results("refinement"))
     lines = [
-        "| gathers with | models | from | RMSE, m/s | SSIM | salt IoU | salt's top, m | worse | misfit, of the noise's |",
+        "| gathers with | models | from | RMSE, m/s | SSIM | salt IoU | salt's top, m | worse | misfit / noise |",
         "|" + "---|" * 9,
     ]
     forms = (("rmse", ".0f"), ("ssim", ".3f"), ("salt_iou", ".2f"), ("salt_top_error", ".0f"))
@@ -305,7 +305,8 @@ def refinement_table() -> str:
         ]
         name = "`pretrained`" if start == "pretrained" else start
         lines.append(
-            f"| {condition} | {row['models']} | {name} | {' | '.join(cells)} | {100 * row['worse']:.0f} % | {row['excess']:.2f} |"
+            f"| {condition} | {row['models']} | {name} | {' | '.join(cells)} | {100 * row['worse']:.0f} % | "
+            f"{row['excess']:.2f} |"
         )
     return "\n".join(lines)
 
