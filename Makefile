@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test wheel-test lint clean
+.PHONY: help demo example test wheel-test lint clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is to make
@@ -19,6 +19,10 @@ demo: $(VENV)/installed  ## a small survey, a training, scores and pictures: a f
 	$(BIN)/tomo generate --preset demo --output demo/survey
 	$(BIN)/tomo train demo/survey --output demo/unet
 	$(BIN)/tomo evaluate demo/unet --output demo/evaluation
+
+example: $(VENV)/installed  ## what docs/example.md says, and its pictures, again
+	rm -rf build/example
+	$(BIN)/python docs/example.py build/example
 
 lint: $(VENV)/installed  ## style and types
 	$(BIN)/ruff check .

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
@@ -21,6 +22,8 @@ KILOMETRE = 1000.0
 VELOCITY_MAP = "RdYlBu_r"
 ERROR_MAP = "PuOr_r"
 AMPLITUDE_MAP = "gray"
+BRIGHTENING_MAP = "viridis"
+"""From dark to bright, so that a copy in grey still tells slow from fast; `VELOCITY_MAP` is dark at both ends."""
 BASELINE_COLOUR = "0.35"
 
 LEGEND = 36
@@ -55,17 +58,25 @@ def run_line(index: int) -> dict[str, Any]:
     return {"color": RUN_COLOURS[index % len(RUN_COLOURS)], "linestyle": RUN_STYLES[index % len(RUN_STYLES)]}
 
 
-def draw_velocity(axes: Axes, velocity: np.ndarray, spacing: float, limits: tuple[float, float]) -> AxesImage:
+def draw_velocity(
+    axes: Axes,
+    velocity: np.ndarray,
+    spacing: float,
+    limits: tuple[float, float],
+    colours: str | Colormap = VELOCITY_MAP,
+) -> AxesImage:
     """Draw one velocity model [m/s], (depth, x) with `spacing` [m], in km and km/s; returns the image.
 
-    `limits` [m/s] are the ends of the colour scale.
+    `limits` [m/s] are the ends of the colour scale, a map of matplotlib's.
     """
-    return _draw_image(axes, velocity, spacing, limits, VELOCITY_MAP)
+    return _draw_image(axes, velocity, spacing, limits, colours)
 
 
-def draw_error(axes: Axes, error: np.ndarray, spacing: float, greatest: float) -> AxesImage:
+def draw_error(
+    axes: Axes, error: np.ndarray, spacing: float, greatest: float, colours: str | Colormap = ERROR_MAP
+) -> AxesImage:
     """Draw the error of a velocity model [m/s], (depth, x), in km/s; `greatest` [m/s] ends the scale on both sides."""
-    return _draw_image(axes, error, spacing, (-greatest, greatest), ERROR_MAP)
+    return _draw_image(axes, error, spacing, (-greatest, greatest), colours)
 
 
 def draw_outline(axes: Axes, mask: np.ndarray, spacing: float, predicted: bool = False) -> None:
@@ -80,7 +91,9 @@ def draw_outline(axes: Axes, mask: np.ndarray, spacing: float, predicted: bool =
         axes.contour(columns, rows, mask, levels=[0.5], colors="black", linewidths=1.1)
 
 
-def _draw_image(axes: Axes, image: np.ndarray, spacing: float, limits: tuple[float, float], colours: str) -> AxesImage:
+def _draw_image(
+    axes: Axes, image: np.ndarray, spacing: float, limits: tuple[float, float], colours: str | Colormap
+) -> AxesImage:
     rows, columns = image.shape
     right, bottom = (columns - 0.5) * spacing / KILOMETRE, (rows - 0.5) * spacing / KILOMETRE
     edge = -0.5 * spacing / KILOMETRE

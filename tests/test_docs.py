@@ -12,6 +12,8 @@ import pytest
 from small_survey import write_survey
 
 from data_gen.geology import statistics
+from training.benchmark.imaging import summary as seed_summary
+from training.benchmark.refinement import summary
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -284,3 +286,100 @@ def test_refinement_page_on_gradients():
         cells = f"{simulation:.2f} | {ours:.2f} | {ours / simulation:.1f} | {theirs:.2f} | {theirs / ours:.1f}"
         assert f"| a model of `{name}` | {cells} |" in page
         assert min(found[name]["agreement"]) == pytest.approx(0.9997, abs=1e-4)
+
+
+def refinement_table() -> str:
+    """Refinement from each first model, in each condition."""
+    found = summary(results("refinement"))
+    lines = [
+        "| gathers with | models | from | RMSE, m/s | SSIM | salt IoU | salt's top, m | worse | misfit / noise |",
+        "|" + "---|" * 9,
+    ]
+    forms = (("rmse", ".0f"), ("ssim", ".3f"), ("salt_iou", ".2f"), ("salt_top_error", ".0f"))
+    for (condition, start), row in found.items():
+        cells = [
+            " to ".join(
+                "–" if row[when][name] is None else format(row[when][name], form) for when in ("before", "after")
+            )
+            for name, form in forms
+        ]
+        name = "`pretrained`" if start == "pretrained" else start
+        lines.append(
+            f"| {condition} | {row['models']} | {name} | {' | '.join(cells)} | {100 * row['worse']:.0f} % | "
+            f"{row['excess']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def test_refinement_page_on_first_models():
+    assert refinement_table() in text("docs/refinement.md")
+
+
+def seeds_table() -> str:
+    """AdamW and SQGN on the imaging network, from the same seeds, for the same time."""
+    found = results("seeds")
+    lines = ["| | seeds | CPU s | RMSE, m/s | SSIM | salt IoU | found | top, m |", "|" + "---|" * 8]
+    forms = (("processor_seconds", ".0f"), ("rmse", ".0f"), ("ssim", ".3f"), ("salt_iou", ".2f"), ("salt_found", ".2f"))
+    for (_, name), row in seed_summary(found).items():
+        settings = found["contenders"][name]
+        title = {"adamw": "AdamW", "sqgn": "SQGN"}[settings["optimizer"]]
+        cells = [
+            " ± ".join(format(value, form) for value in row[score])
+            for score, form in (*forms, ("salt_top_error", ".0f"))
+        ]
+        lines.append(f"| {title}, {settings['epochs']} epochs | {row['seeds'][0]:.0f} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def test_imaging_page_on_seeds():
+    assert seeds_table() in text("docs/imaging.md")
+
+
+def calibration_table() -> str:
+    """How sure the ensemble is, and how far off, survey by survey."""
+    found = results("calibration")
+    lines = [
+        "| | models | errors within two deviations | mean deviation, m/s | RMSE, m/s | SSIM | salt IoU |",
+        "|" + "---|" * 7,
+    ]
+    titles = {"validation": "validation models", "laptop": "test models", "outside": "windows of public models"}
+    for name, row in found["surveys"].items():
+        mean = row["scores"]["mean"]
+        lines.append(
+            f"| {titles[name]} | {row['models']} | {100 * row['covered']:.0f} % | {row['deviation']:.0f} | "
+            f"{mean['rmse']:.0f} | {mean['ssim']:.3f} | {mean['salt_iou']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def test_refinement_page_on_how_sure():
+    found, page = results("calibration"), text("docs/refinement.md")
+    assert calibration_table() in page
+    members = [row["rmse"] for name, row in found["surveys"]["laptop"]["scores"].items() if name != "mean"]
+    assert f"of which one alone has {np.mean(members):.0f} m/s on the test models" in " ".join(page.split())
+    assert f"multiplied by {found['factor']:.1f}" in " ".join(page.split())
+
+
+def test_the_example_quotes_what_was_printed():
+    """`docs/example.py` does the page's commands and writes down what they print."""
+    page, done = text("docs/example.md"), results("example")["commands"]
+    assert re.findall(r"^ {4}(tomo .*)$", page, re.M) == [each["command"] for each in done]
+    quoted = re.findall(r"^ {4}(tomo [^\n]*)\n\n```text\n(.*?)\n```", page, re.M | re.S)
+    assert len(quoted) == 4
+    printed = {each["command"]: "\n".join(each["printed"]).strip("\n") for each in done}
+    for command, lines in quoted:
+        assert lines == printed[command]
+    minutes = sum(each["seconds"] for each in done) / 60
+    assert 5 < minutes < 11, "some ten minutes"
+    training = next(each["seconds"] for each in done if each["command"].startswith("tomo train"))
+    assert 0.4 < training / 60 / minutes < 0.6, "half of them"
+
+
+def test_the_example_says_what_became_of_the_refined_models():
+    rows = re.findall(r"^│ model \d+ +│(.*)│$", text("docs/example.md"), re.M)
+    assert len(rows) == 3
+    for row in rows:
+        misfit, refined, _, rmse, rmse_refined, ssim, ssim_refined = (float(cell) for cell in row.split("│"))
+        assert 1 / 10.5 < refined / misfit < 1 / 4.5
+        assert rmse_refined < rmse
+        assert ssim_refined > ssim

@@ -16,6 +16,7 @@ from tomo.tensorflow import load_tensorflow
 if TYPE_CHECKING:
     from training.evaluation.evaluate import Evaluation
     from training.evaluation.misfit import Explained
+    from training.evaluation.robustness import Sweep
     from training.runs import Run
 
 
@@ -47,6 +48,10 @@ def evaluate(
         bool,
         typer.Option("--robustness", help="Also score against noise (30 to 0 dB) and missing receivers (to 50 %)."),
     ] = False,
+    report: Annotated[
+        bool,
+        typer.Option("--report", help="Also write `report.html`: all of it as one page for a browser, to be sent on."),
+    ] = False,
 ) -> None:
     """Score runs on a survey's test models, beside the mean model of the training set.
 
@@ -67,10 +72,12 @@ def evaluate(
     load_tensorflow()
     from data_gen.survey.reader import Survey
     from tomo import pictures
+    from tomo.report.of_evaluation import evaluation_report
+    from tomo.report.page import check_replaceable, write_page
     from training.archive import read_card
     from training.evaluation.evaluate import MEAN_MODEL, RESERVED_NAMES, untouched
     from training.evaluation.evaluate import evaluate as score_runs
-    from training.evaluation.files import claim_folder, write_robustness, write_scores
+    from training.evaluation.files import claim_folder, scores_record, write_robustness, write_scores
     from training.evaluation.robustness import DISTURBANCES, sweep
     from training.evaluation.table import ScoreTable
     from training.runs import open_run
@@ -109,6 +116,9 @@ def evaluate(
     for each, indices in new:
         each.verify(only=indices)
     folder = output or runs[0] / "evaluation"
+    page = folder / "report.html"
+    if report:
+        check_replaceable(page)
     claim_folder(folder)
     for run in opened:
         run.history()  # which is written down in the end
@@ -116,6 +126,7 @@ def evaluate(
     cards = [read_card(run.model_file) for run in opened]
     mean = cards[0].mean_velocity
     evaluations = [score_runs(opened, mean, each, indices) for each, indices in new]
+    explained: dict[str, Explained] = {}
     if physics:
         evaluations, explained = _physics(evaluations, opened, physics)
         for run in opened:
@@ -128,10 +139,14 @@ def evaluate(
         pictures.draw_panels(last.survey, int(last.indices[0]), definition, folder / "panels.png")
     pictures.draw_gathers(evaluations[-1], folder / "gathers.png")
     pictures.draw_convergence(opened, folder / "convergence.png")
+    sweeps: list[Sweep] = []
     if robustness:
         sweeps = [sweep(opened, evaluations[-1].survey, evaluations[-1].indices, each) for each in DISTURBANCES]
         write_robustness(sweeps, folder)
         pictures.draw_robustness(sweeps, evaluations[-1].means()[MEAN_MODEL], folder / "robustness.png")
+    if report:
+        record = scores_record(evaluations, opened)
+        write_page(evaluation_report(evaluations, opened, record, explained, sweeps), page)
 
     scores = ScoreTable.of(evaluations)
     shown = table("", *scores.predictors)
@@ -141,7 +156,7 @@ def evaluate(
             shown.add_row(*row)
         shown.add_section()
     print_table(shown)
-    print(f"Scores and figures are in {folder}")
+    print(f"Scores and figures are in {folder}" + (f", and the report is {page}" if report else ""))
 
 
 def _physics(

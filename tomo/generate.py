@@ -55,6 +55,9 @@ def generate(
     velocity_limits: VelocityLimits = None,
     free_surface: FreeSurface = False,
     dtype: Annotated[str, typer.Option(help="Type of the gathers on disk: float32 or float16.")] = "float32",
+    geology: Annotated[
+        str, typer.Option(help="Family of random models: varied, or domes (a few gentle beds and one dome of salt).")
+    ] = "varied",
     velocity_models: Annotated[
         list[Path] | None,
         typer.Option(
@@ -85,7 +88,9 @@ def generate(
     begun = read_specification(output) if (output / "survey.json").exists() else None
     if begun is not None and train_models is None and models is not None and not velocity_models:
         train_models = round(models * begun.train_models / begun.models)
-    specification = _specification(line, models, train_models, seed, dtype, velocity_models or [], spacing, axes)
+    specification = _specification(
+        line, models, train_models, seed, dtype, velocity_models or [], spacing, axes, geology
+    )
     if begun is not None and grows_into(begun, specification):
         remark(f"{output}: {specification.models - begun.models} models are added to the {begun.models} that are there")
     for doubt in line.doubts():
@@ -108,6 +113,7 @@ def _specification(
     velocity_models: list[Path],
     spacing: str | None,
     axes: str | None,
+    geology: str,
 ) -> SurveySpecification:
     preset = preset_for(acquisition)
     models = preset.models if models is None else models
@@ -126,7 +132,7 @@ def _specification(
         from data_gen.geology import check_stations
 
         check_stations(acquisition)
-    return SurveySpecification(acquisition, models, train_models, seed, dtype, files)
+    return SurveySpecification(acquisition, models, train_models, seed, dtype, files, geology)
 
 
 def _spacing(text: str | None) -> float | tuple[float, float] | None:

@@ -70,7 +70,7 @@ def _rows(specification: SurveySpecification, record: dict) -> list[tuple[str, s
     )
     return [
         ("models", f"{specification.models}, {specification.train_models} of them for training{grown}"),
-        ("geology", files or f"random, seed {specification.seed}"),
+        ("geology", files or f"random, {specification.geology}, seed {specification.seed}"),
         ("grid", f"{acquisition.grid.depth_cells} x {acquisition.grid.x_cells} at {acquisition.grid.spacing:g} m"),
         ("velocities", f"{lowest:g} to {highest:g} m/s"),
         ("gathers", f"{acquisition.sources} sources x {acquisition.receivers} receivers x "

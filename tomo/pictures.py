@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import matplotlib
 import numpy as np
 
 from data_gen.acquisition import Acquisition
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
     from training.evaluation.robustness import Sweep
     from training.runs import Run
 
-DPI = 150
+DPI = 300
+"""Of pictures in pixels, as journals ask for."""
+
+TRUE_TYPE = 42
+"""Fonts of a PDF, which editors and journals can read; matplotlib's own choice, Type 3, is often refused."""
 
 DISTURBANCES = {"signal_to_noise_ratio": "signal-to-noise ratio", "missing_receivers": "missing receivers"}
 """Disturbance -> what the axis calls it."""
@@ -38,7 +43,7 @@ DISTURBANCES = {"signal_to_noise_ratio": "signal-to-noise ratio", "missing_recei
 
 def save(figure: Figure, path: Path) -> None:
     """Save a figure, whole or not at all; raises MachineError where it cannot be written."""
-    with whole_file(path) as temporary:
+    with whole_file(path) as temporary, matplotlib.rc_context({"pdf.fonttype": TRUE_TYPE}):
         figure.savefig(temporary, dpi=DPI)
 
 
@@ -80,8 +85,7 @@ def draw_predictions(evaluation: Evaluation, runs: Sequence[Run], count: int, fo
     save_with_pdf(
         error_panels(reference, predictions, spacing, samples=names, salt=salt["reference"]), folder / "errors.png"
     )
-    thickness = salt["reference"].sum(axis=1)
-    columns = np.where(thickness.any(axis=1), thickness.argmax(axis=1), reference.shape[2] // 2)
+    columns = np.array([log_column(mask) for mask in salt["reference"]])
     titles = [f"{name}\nx = {acquisition.grid.x[c] / KILOMETRE:.2f} km" for name, c in zip(names, columns, strict=True)]
     each = np.arange(len(chosen))
     figure = velocity_logs(
@@ -91,9 +95,16 @@ def draw_predictions(evaluation: Evaluation, runs: Sequence[Run], count: int, fo
     save_with_pdf(figure, folder / "logs.png")
 
 
+def log_column(salt: np.ndarray) -> int:
+    """The column of a mask (depth, x) where the salt is thickest; the middle one where there is none."""
+    thickness = salt.sum(axis=0)
+    return int(thickness.argmax()) if thickness.any() else salt.shape[1] // 2
+
+
 def ranks_shown(models: int, count: int) -> dict[int, str]:
     """Ranks of `count` of so many models, from the best to the worst, evenly spread, each with its name."""
-    ranks = np.unique(np.linspace(0, models - 1, min(count, models)).round().astype(int)).tolist()
+    even = np.linspace(0, models - 1, min(count, models))
+    ranks = np.unique(np.ceil(even - 0.5).astype(int)).tolist()  # halves go down, to the median
     if count == 1:
         ranks = [(models - 1) // 2]
     named = {(models - 1) // 2: "median", models - 1: "worst", 0: "best"}

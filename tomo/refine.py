@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from data_gen.acquisition import Acquisition
     from data_gen.inversion.invert import Inversion
+    from tomo.report.of_refinement import Refinement, ShownGathers
     from training.ensemble import Ensemble
     from training.predictor import Predictor
 
@@ -43,6 +45,10 @@ def refine(
         ),
     ] = "amplitude",
     origin: Annotated[float, typer.Option(help="Where the network's grid begins in the file's x [m].")] = 0.0,
+    report: Annotated[
+        bool,
+        typer.Option("--report", help="Also write a page for a browser, beside the output, of its name with .html."),
+    ] = False,
 ) -> None:
     """Predict velocity models from gathers, and refine them by full-waveform inversion of the same gathers.
 
@@ -55,25 +61,29 @@ def refine(
 
     from data_gen.formats.export import check_format, write_prediction
     from data_gen.inversion.invert import SCHEDULE
+    from data_gen.machine import describe_machine
     from figures.velocity import velocity_panels
     from tomo.pictures import save_with_pdf
+    from tomo.report.of_refinement import Origin, Refinement, refinement_report
+    from tomo.report.page import write_page
     from training.loading import load
     from training.refinement import most_simulations
     from training.refinement import refine as refined
 
     check_format(output)
     picture = output.with_suffix(".png")
-    for path in (output, picture, picture.with_suffix(".pdf")):
+    page = output.with_suffix(".html")
+    for path in (output, picture, picture.with_suffix(".pdf"), *((page,) if report else ())):
         if path.exists():
             raise DataError(f"{path} already exists: choose another name for --output")
     predictor = load(run)
     with ExitStack() as stack:
-        names, given, acquisition, reference = _given(stack, run, gathers, predictor, models, origin)
+        whose, names, given, acquisition, reference = _given(stack, run, gathers, predictor, models, origin)
         prediction, deviation = predictor.with_deviation(given, acquisition)
         found: list[Inversion] = []
         with progress("refining", len(given) * most_simulations(SCHEDULE), "gradients") as advance:
             for each in refined(
-                prediction, given, acquisition, source=source, progress=lambda model, misfit: advance(1)
+                prediction, given, acquisition, SCHEDULE, source, progress=lambda model, misfit: advance(1)
             ):
                 found.append(each)
                 advance(most_simulations(SCHEDULE) - sum(map(len, each.history)))
@@ -94,13 +104,40 @@ def refine(
         limits=predictor.acquisition.velocity_limits, salt={name: is_salt(images) for name, images in shown.items()},
     )  # fmt: skip
     save_with_pdf(figure, picture)
+    if report:
+        refinement = Refinement(
+            names, prediction, velocity, found, acquisition, predictor.acquisition, reference, deviation
+        )
+        made_with = Origin(
+            run.resolve().stem, whose, source, SCHEDULE,
+            describe_machine(("tomo", "tensorflow", "keras", "numpy")), dataclasses.asdict(predictor.card.settings),
+        )  # fmt: skip
+        write_page(refinement_report(refinement, _simulated(refinement, given, source), made_with), page)
     print(f"{len(velocity)} velocity models: {output}, the first of them drawn in {picture}")
+    if report:
+        print(f"The report is {page}")
+
+
+def _simulated(refinement: Refinement, given: np.ndarray, source: str) -> ShownGathers:
+    """The middle shots of the models that the report draws, simulated before and after, of the given strength."""
+    from data_gen.simulator.acoustic import Simulator
+    from tomo.report.of_refinement import ShownGathers
+    from training.evaluation.misfit import explain
+
+    shown = list(refinement.shown())
+    simulator = Simulator(refinement.acquisition)
+    before, after = (
+        explain(images[shown], given[shown], simulator, fit_amplitude=source != "known")
+        for images in (refinement.prediction, refinement.velocity)
+    )
+    return ShownGathers(before.given, before.simulated, after.simulated)
 
 
 def _given(
     stack: ExitStack, run: Path, gathers: Path | None, predictor: Predictor | Ensemble, models: int, origin: float
-) -> tuple[list[str], np.ndarray, Acquisition, np.ndarray | None]:
-    """Names of the models, gathers (model, source, receiver, time), acquisition, and true models if known."""
+) -> tuple[str, list[str], np.ndarray, Acquisition, np.ndarray | None]:
+    """Whose gathers they are, in words; names of the models; gathers (model, source, receiver, time) and their
+    acquisition; the true models if they are known."""
     import numpy as np
 
     from training.ensemble import is_ensemble, member_folder
@@ -116,7 +153,8 @@ def _given(
             raise DataError(f"{survey.folder} has no test models: name a file of gathers")
         survey.verify(only=indices)
         names = [f"model {index}" for index in indices]
-        return names, survey.gathers(indices), survey.acquisition, survey.velocity(indices)
+        whose = f"the gathers of test models of {survey.name}"
+        return whose, names, survey.gathers(indices), survey.acquisition, survey.velocity(indices)
     if predictor.card.panels is None:
         file = stack.enter_context(open_gathers(gathers, predictor.acquisition))
     else:
@@ -126,7 +164,8 @@ def _given(
             remark(f"{gathers.name}: {text}")
     reference = None if file.velocity is None else np.asarray(file.velocity[:models])
     values = file[slice(0, models)]
-    return [f"model {number}" for number in range(len(values))], values, file.acquisition, reference
+    names = [f"model {number}" for number in range(len(values))]
+    return f"the gathers in {gathers.name}", names, values, file.acquisition, reference
 
 
 def _report(

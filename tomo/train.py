@@ -16,6 +16,10 @@ from tomo.tensorflow import load_tensorflow
 if TYPE_CHECKING:
     import keras
 
+    from data_gen.survey.reader import Survey
+    from training.origin import Source
+    from training.settings import Settings
+
 WHOLE = "whole"
 """What to say for mini-batches that pass through the network at once."""
 
@@ -73,6 +77,10 @@ def train(
     keep_checkpoint: Annotated[
         bool, typer.Option("--keep-checkpoint", help="Keep the optimizer's state when the training is done.")
     ] = False,
+    members: Annotated[
+        int,
+        typer.Option(min=1, help="Networks from so many seeds: an ensemble, which knows how sure it is."),
+    ] = 1,
 ) -> None:
     """Train a network on a survey, with Adam or SQGN."""
     load_tensorflow()
@@ -80,12 +88,11 @@ def train(
     from models.registry import NETWORKS, PANELS
     from tomo.presets import preset_for
     from training.archive import read_card
+    from training.ensemble import check_folder, finish_ensemble, is_ensemble, member_folder
     from training.fit import check_survey
-    from training.fit import train as train_run
-    from training.panels import samples_of
-    from training.runs import begin_run, recorded_settings, split
+    from training.runs import recorded_settings
     from training.settings import choose
-    from training.start import check_start, definition_of, source_of
+    from training.start import check_start, source_of
 
     opened = Survey.open(survey)
     preset = preset_for(opened.acquisition)
@@ -96,7 +103,8 @@ def train(
     choose("network", network, NETWORKS)
     reads_panels = NETWORKS[network].reads == PANELS
     recipe = preset.imaging if reads_panels else preset.cnn_recipe
-    begun = recorded_settings(output)
+    folders = [output] if members == 1 else [member_folder(output, member) for member in range(members)]
+    begun = recorded_settings(folders[0])
     if precision is None and begun is not None:
         precision = begun.precision  # a run goes on as it began, on whatever processor
     settings = recipe.settings(
@@ -111,20 +119,39 @@ def train(
         remark("the line is not symmetric: its gathers are not mirrored in training")
     if source is not None:
         check_start(source.file, source.name, network, opened)
-    run = begin_run(output, settings, opened, source)
+    check_folder(output, members)
+    for member, folder in enumerate(folders):
+        _train_one(folder, replace(settings, seed=settings.seed + member), opened, source, keep_checkpoint)
+    if members > 1 and not is_ensemble(output):
+        found = finish_ensemble(output, members, opened)
+        print(
+            f"{output}: {members} members; on {found.models} validation models two of their standard deviations hold "
+            f"{100 * found.covered:.0f} % of the errors, so they are multiplied by {found.factor:.2f}"
+        )
+
+
+def _train_one(folder: Path, settings: Settings, survey: Survey, source: Source | None, keep_checkpoint: bool) -> None:
+    from models.registry import NETWORKS, PANELS
+    from training.fit import train as train_run
+    from training.panels import samples_of
+    from training.runs import begin_run, split
+    from training.start import definition_of
+
+    run = begin_run(folder, settings, survey, source)
     if run.finished:
-        print(f"{output} is already trained: nothing to do.")
+        print(f"{folder} is already trained: nothing to do.")
         return
-    if reads_panels:
-        with progress("migrating", len(opened) + (views - 1) * len(opened.train), "panels") as advance:
-            samples = samples_of(network, opened, definition_of(run), views=views, progress=advance)
+    views = settings.views
+    if NETWORKS[settings.network].reads == PANELS:
+        with progress("migrating", len(survey) + (views - 1) * len(survey.train), "panels") as advance:
+            samples = samples_of(settings.network, survey, definition_of(run), views=views, progress=advance)
     else:
-        samples = samples_of(network, opened)
-    learn, _ = split(opened, settings.validation)
+        samples = samples_of(settings.network, survey)
+    learn, _ = split(survey, settings.validation)
     batches = settings.epochs * -(-len(learn) // settings.batch_size)
-    with bar(f"training {output.name}", batches, "mini-batches") as advance:
-        train_run(run, opened, [_told(advance, settings.epochs)], samples, keep_checkpoint)
-    print(f"Trained {optimizer} for {len(run.history()['loss'])} epochs: {run.model_file}")
+    with bar(f"training {folder.name}", batches, "mini-batches") as advance:
+        train_run(run, survey, [_told(advance, settings.epochs)], samples, keep_checkpoint)
+    print(f"Trained {settings.optimizer} for {len(run.history()['loss'])} epochs: {run.model_file}")
 
 
 def _models_per_pass(text: str) -> int | None:

@@ -55,6 +55,14 @@ def is_ensemble(folder: Path) -> bool:
     return (folder / RECORD).is_file()
 
 
+def check_folder(folder: Path, members: int) -> None:
+    """Raise DataError where a folder holds a run and an ensemble is wanted, or an ensemble of other members."""
+    if members > 1 and (folder / "config.json").exists():
+        raise DataError(f"{folder} already holds a run: choose another folder for an ensemble")
+    if is_ensemble(folder) and read_record(folder)[0] != members:
+        raise DataError(f"{folder} holds an ensemble of {read_record(folder)[0]} members: choose another folder")
+
+
 def covered(errors: np.ndarray, deviation: np.ndarray) -> float:
     """The share of errors [m/s] that two deviations hold; both of any one shape."""
     return float(np.mean(np.abs(errors) <= 2 * deviation))
@@ -93,7 +101,7 @@ class Ensemble:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Velocity models and their standard deviations, both (model, depth, x) [m/s]; as `Predictor.predict`."""
         inputs = self.members[0].inputs(gathers, acquisition)
-        return self._of(np.stack([member.velocity(inputs) for member in self.members]))
+        return self.of(np.stack([member.velocity(inputs) for member in self.members]))
 
     def predict_models(
         self, survey: Survey, indices: np.ndarray, progress: Callable[[int], None] = lambda models: None
@@ -105,9 +113,10 @@ class Ensemble:
         self, survey: Survey, indices: np.ndarray, progress: Callable[[int], None] = lambda models: None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Velocity models of a survey and their standard deviations, both (model, depth, x) [m/s]."""
-        return self._of(np.stack([member.predict_models(survey, indices, progress) for member in self.members]))
+        return self.of(np.stack([member.predict_models(survey, indices, progress) for member in self.members]))
 
-    def _of(self, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def of(self, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation (model, depth, x) [m/s] of the members' predictions (member, model, depth, x)."""
         return predictions.mean(axis=0), self.factor * spread(predictions)
 
 
@@ -126,14 +135,20 @@ def finish_ensemble(folder: Path, members: int, survey: Survey) -> Calibration:
     return calibration
 
 
-def load_ensemble(folder: Path) -> Ensemble:
-    """The ensemble in a folder; raises DataError where its record or a member is missing or damaged."""
+def read_record(folder: Path) -> tuple[int, Calibration]:
+    """The number of an ensemble's members, and its calibration; raises DataError where the record is damaged."""
     path = folder / RECORD
     record = read_json(path)
     with reading(path):
         members, calibration = record.pop("members"), typed(Calibration, record)
         if type(members) is not int or members < 2 or calibration.factor <= 0:
             raise ValueError(f"{members!r} members and a factor of {calibration.factor:g}")
+    return members, calibration
+
+
+def load_ensemble(folder: Path) -> Ensemble:
+    """The ensemble in a folder; raises DataError where its record or a member is missing or damaged."""
+    members, calibration = read_record(folder)
     loaded = [load(member_folder(folder, member)) for member in range(members)]
     first = loaded[0].card
     for member, each in enumerate(loaded):

@@ -69,7 +69,7 @@ def _draw_dome(rng: np.random.Generator, section: Section, roof: float) -> Salt:
     return Salt(
         bodies=(Dome(float(bed), (hump,)),),
         velocity=float(rng.uniform(*SALT_VELOCITIES)),
-        roughness=section.height * float(rng.uniform(0.0, 0.005)),
+        roughness=section.height * float(rng.uniform(0.0, 0.002)),
         roughness_seed=int(rng.integers(2**31)),
     )
 

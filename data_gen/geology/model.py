@@ -63,16 +63,6 @@ class History:
     lenses: tuple[Lens, ...]
 
 
-def random_model(rng: np.random.Generator, acquisition: Acquisition) -> EarthModel:
-    """Draw an earth model for the acquisition's grid; the same state of `rng` gives the same model.
-
-    Velocities lie within the acquisition's limits; nothing above six rows below the receivers is salt. Raises
-    SettingError where that leaves no room for salt.
-    """
-    check_stations(acquisition)
-    return build(draw_history(rng, acquisition), acquisition)
-
-
 def clear_depth(acquisition: Acquisition) -> float:
     """Depth [m] down to which no salt may be: six rows below the deeper of sources and receivers."""
     deeper = max(acquisition.receiver_z.max(), acquisition.source_z.max())

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from data_gen.acquisition import Acquisition
-from data_gen.geology.model import EarthModel, random_model
+from data_gen.geology.families import random_model
+from data_gen.geology.model import EarthModel
 from data_gen.geology.sea_floor import WATER_VELOCITY
 from data_gen.grid import Grid
 from data_gen.salt import bodies as bodies_of

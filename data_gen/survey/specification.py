@@ -16,6 +16,7 @@ from typing import Any
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, SettingError
+from data_gen.geology.families import VARIED, check_family
 from data_gen.reading import DAMAGE, cause, check_folder, read_json, typed
 
 FORMAT = 1
@@ -58,9 +59,9 @@ class SurveySpecification:
     """All that decides the content of a survey.
 
     `models` velocity models, of which the first `train_models` are for training and the rest for testing.
-    Model i comes from `np.random.default_rng([seed, i])`: random geology, or, where `velocity_files` are
-    given, windows cut from these. `dtype` is the type of the gathers on disk: float32, or float16 with one
-    scale per model.
+    Model i comes from `np.random.default_rng([seed, i])`: random `geology` of a family of `data_gen.geology`, or, where
+    `velocity_files` are given, windows cut from these. `dtype` is the type of the gathers on disk: float32, or float16
+    with one scale per model.
     """
 
     acquisition: Acquisition
@@ -69,6 +70,7 @@ class SurveySpecification:
     seed: int = 0
     dtype: str = "float32"
     velocity_files: tuple[VelocityFile, ...] = ()
+    geology: str = VARIED
 
     def __post_init__(self) -> None:
         if not 1 <= self.models <= MOST_MODELS:
@@ -77,6 +79,9 @@ class SurveySpecification:
             raise SettingError(f"a seed is not negative, as {self.seed} is")
         if not 0 <= self.train_models <= self.models:
             raise SettingError(f"{self.train_models} of {self.models} models cannot be for training")
+        check_family(self.geology)
+        if self.velocity_files and self.geology != VARIED:
+            raise SettingError(f"a geology of {self.geology} is for random models, not for those of files")
         if self.dtype not in DTYPES:
             raise SettingError(f"unknown dtype {self.dtype!r}: choose from {', '.join(DTYPES)}")
 
@@ -98,7 +103,10 @@ class SurveySpecification:
     def to_json(self) -> dict[str, Any]:
         """The specification as JSON-able values."""
         files = tuple(file.to_json() for file in self.velocity_files)
-        return {**dataclasses.asdict(self), "acquisition": self.acquisition.to_json(), "velocity_files": files}
+        values = {**dataclasses.asdict(self), "acquisition": self.acquisition.to_json(), "velocity_files": files}
+        if self.geology == VARIED:
+            del values["geology"]  # records are as they were before there were others
+        return values
 
     def identity(self) -> dict[str, Any]:
         """`to_json` without what may differ between copies: the paths of velocity files."""

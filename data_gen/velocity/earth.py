@@ -24,7 +24,7 @@ class EarthModels:
         specification = self._specification
         rng = np.random.default_rng([specification.seed, index])
         if self._windows is None:
-            return random_model(rng, specification.acquisition)
+            return random_model(rng, specification.acquisition, specification.geology)
         velocity, parameters = self._windows.cut(rng, index, specification.models)
         specification.acquisition.check_velocity(velocity, name=f"{parameters['file']}, window of model {index},")
         return EarthModel(velocity, is_salt(velocity), parameters)

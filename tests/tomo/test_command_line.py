@@ -16,6 +16,7 @@ import pytest
 from small_survey import write_survey
 
 from data_gen import Survey, SurveySpecification
+from data_gen.inversion.invert import Stage
 from tomo.cli import main
 
 
@@ -75,8 +76,10 @@ def job(tmp_path_factory):
 
 
 def test_the_main_job(job, tmp_path):
-    answer = tomo_alone("evaluate", job / "adam", job / "sqgn", "--output", tmp_path, "--physics", 3, "--robustness")
+    options = "--physics", 3, "--robustness", "--report"
+    answer = tomo_alone("evaluate", job / "adam", job / "sqgn", "--output", tmp_path, *options)
     assert answer.returncode == 0, answer.stderr
+    assert "<h1>Evaluation of adam and sqgn</h1>" in (tmp_path / "report.html").read_text()
     assert "cudart" not in answer.stderr
     record = json.loads((tmp_path / "scores.json").read_text(), parse_constant=pytest.fail)
     assert record["runs"]["adam"]["epochs"] == 2
@@ -96,6 +99,29 @@ def test_the_main_job(job, tmp_path):
     assert whole == pytest.approx(scores["adam"]["rmse"], rel=1e-6)  # with no receiver missing, the table's own
     for figure in ("predictions", "convergence", "gathers", "physics-adam", "physics-sqgn", "robustness"):
         assert (tmp_path / f"{figure}.png").stat().st_size > 10_000
+
+
+def test_a_report_of_a_refinement(job, tmp_path, monkeypatch):
+    monkeypatch.setattr("data_gen.inversion.invert.SCHEDULE", (Stage(None, 2),))
+    arguments = "refine", job / "sqgn", "--models", 1, "--report", "--output", tmp_path / "refined.h5"
+    answer = tomo(*arguments)
+    assert answer.returncode == 0, answer.stderr
+    page = (tmp_path / "refined.html").read_text()
+    assert "<h1>Refinement of sqgn</h1>" in page
+    assert "the gathers of test models of survey" in page
+    with h5py.File(tmp_path / "refined.h5") as file:
+        assert f'<data value="{float(file["misfit"][0])}">' in page
+    (tmp_path / "refined.html").write_text("mine")
+    for written in ("h5", "png", "pdf"):
+        (tmp_path / f"refined.{written}").unlink()
+    assert "refined.html already exists" in mistake(*arguments)
+    assert (tmp_path / "refined.html").read_text() == "mine"
+
+
+def test_a_report_does_not_take_the_place_of_somebody_s_page(job, tmp_path):
+    (tmp_path / "report.html").write_text("mine")
+    assert "is no report of tomo's" in mistake("evaluate", job / "adam", "--output", tmp_path, "--report")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
 def test_predictions_from_somebody_s_gathers_and_how_well_they_explain_them(job, tmp_path):

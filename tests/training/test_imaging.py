@@ -26,16 +26,20 @@ from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification
 from models.conditioning import Conditioning
 from models.registry import NETWORKS
+from tomo.predict import predict
 from tomo.refine import refine
+from tomo.train import train as train_command
 from training.archive import publish
 from training.benchmark import lines, refinement
+from training.benchmark.calibration import measure_calibration
 from training.benchmark.imaging import compare_imaging, summary
+from training.ensemble import load_ensemble
 from training.evaluation.evaluate import evaluate
 from training.fit import train
 from training.loss import PseudoHuberError, SquaredError
 from training.panels import samples_of
 from training.pipeline import training_partition
-from training.runs import begin_run
+from training.runs import begin_run, open_run
 from training.settings import Settings
 from training.sqgn import SecondOrderModel
 
@@ -327,3 +331,27 @@ def test_tomo_refine_writes_what_explains_the_gathers_better(run, survey, tmp_pa
     assert f"model {survey.test[0]}" in capsys.readouterr().out
     with pytest.raises(DataError, match="already exists"):
         refine(run.folder, models=1, output=output)
+
+
+def test_tomo_train_makes_an_ensemble_and_tomo_predict_its_deviation(survey, tmp_path, capsys):
+    folder = tmp_path / "both"
+    train_command(survey.folder, output=folder, members=2, epochs=1, views=1)
+    assert "2 members; on 4 validation models" in capsys.readouterr().out
+    seeds = [open_run(folder / f"member-{member}").settings.seed for member in (0, 1)]
+    assert seeds == [0, 1]
+    predict(folder, survey.folder / "survey.h5", output=tmp_path / "p.h5")
+    with h5py.File(tmp_path / "p.h5") as file:
+        assert file["deviation"].shape == file["velocity"].shape
+        assert np.all(file["deviation"][:] > 0)
+    results = measure_calibration(load_ensemble(folder), survey, [], tmp_path / "calibration.json")
+    assert json.loads((tmp_path / "calibration.json").read_text()) == results
+    assert results["surveys"]["validation"]["covered"] == pytest.approx(0.95, abs=2e-3)
+    test = results["surveys"][survey.name]
+    assert test["rmse"] ** 2 == pytest.approx(np.mean(np.square(test["classes"]["error"])), rel=1e-3)
+    assert set(test["scores"]) == {"mean", "member-0", "member-1"}
+    train_command(survey.folder, output=folder, members=2, epochs=1, views=1)
+    assert capsys.readouterr().out.count("nothing to do") == 2
+    with pytest.raises(DataError, match="2 members"):
+        train_command(survey.folder, output=folder, members=3, epochs=1, views=1)
+    with pytest.raises(DataError, match="holds a run"):
+        train_command(survey.folder, output=folder / "member-0", members=2, epochs=1, views=1)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import typer
 
+from tomo.benchmark.calibration import calibration
 from tomo.benchmark.gradient import gradient
 from tomo.benchmark.imaging import imaging
 from tomo.benchmark.lines import lines
@@ -20,7 +21,7 @@ from tomo.ending import interruptible
 benchmark = typer.Typer(help="Measure the parts of tomo against their peers.", no_args_is_help=True)
 CONTINUED = {"imaging", "refinement", "optimizer", "stability"}
 COMMANDS: tuple[Callable[..., None], ...] = (
-    simulator, gradient, migration, imaging, lines, refinement, optimizer, stability, memory,
+    simulator, gradient, migration, imaging, lines, refinement, calibration, optimizer, stability, memory,
 )  # fmt: skip
 for command in COMMANDS:
     benchmark.command()(interruptible(command, continued=command.__name__ in CONTINUED))

@@ -146,8 +146,8 @@ def compare_refinement(
 def summary(results: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
     """By condition and start: means of the scores before and after, and how often refinement made a model worse.
 
-    `worse` is the share of models whose RMSE grew; `misfit` the median of the misfit over the noise's, of those that
-    became better and of those that became worse: what tells them apart where the truth is not known.
+    `worse` is the share of models whose RMSE grew; `excess` the median of the misfit over the noise's, `misfit` that of
+    the models that became better and of those that became worse: what tells them apart where the truth is not known.
     """
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in results["rows"]:
@@ -162,6 +162,7 @@ def _summarized(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "models": len(rows),
         **{when: {name: _mean(rows, when, name) for name in rows[0][when]} for when in ("before", "after")},
         "worse": float(worse.mean()),
+        "excess": float(np.median(excess)),
         "misfit": {
             which: float(np.median(excess[chosen])) if chosen.any() else None
             for which, chosen in (("better", ~worse), ("worse", worse))

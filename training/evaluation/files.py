@@ -48,19 +48,7 @@ def write_scores(evaluations: Sequence[Evaluation], runs: Sequence[Run], folder:
     A score with nothing to compare is null in the first and empty in the second. Raises MachineError where a file
     cannot be written.
     """
-    record = {
-        "machine": describe_machine(("tomo", "tensorflow", "keras", "numpy")),
-        "runs": {run.name: _described(run) for run in runs},
-        "surveys": [
-            {
-                "survey": evaluation.survey.name,
-                "samples": len(evaluation.indices),
-                "scores": {name: without_nan(row) for name, row in evaluation.means().items()},
-            }
-            for evaluation in evaluations
-        ],
-    }
-    write_json(folder / "scores.json", record)
+    write_json(folder / "scores.json", scores_record(evaluations, runs))
     write_text(folder / "scores.md", ScoreTable.of(evaluations).markdown())
     names = [score.name for score in dataclasses.fields(Scores)]
     with (
@@ -76,6 +64,22 @@ def write_scores(evaluations: Sequence[Evaluation], runs: Sequence[Run], folder:
                     values = [*dataclasses.astuple(row), *misfits[number : number + 1]]
                     cells = ["" if math.isnan(value) else value for value in values]
                     writer.writerow([evaluation.survey.name, predictor, int(index), *cells])
+
+
+def scores_record(evaluations: Sequence[Evaluation], runs: Sequence[Run]) -> dict[str, Any]:
+    """What `scores.json` says."""
+    return {
+        "machine": describe_machine(("tomo", "tensorflow", "keras", "numpy")),
+        "runs": {run.name: _described(run) for run in runs},
+        "surveys": [
+            {
+                "survey": evaluation.survey.name,
+                "samples": len(evaluation.indices),
+                "scores": {name: without_nan(row) for name, row in evaluation.means().items()},
+            }
+            for evaluation in evaluations
+        ],
+    }
 
 
 def write_robustness(sweeps: Sequence[Sweep], folder: Path) -> None:
