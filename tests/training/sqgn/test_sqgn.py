@@ -307,7 +307,7 @@ def test_curvature_is_in_single_precision_under_mixed_precision(policy):
 
 def test_bad_hyper_parameters_are_named():
     for parameter, value in {
-        "learning_rate": -0.1, "history": 0, "regularization": -1.0, "curvature_interval": 0,
+        "learning_rate": -0.1, "history": -1, "regularization": -1.0, "curvature_interval": 0,
         "curvature_fraction": 0.0, "variance_reduction": "sarah", "full_gradient_interval": 0,
         "first_step": 0.0, "max_step": 0.0, "scaling": "diagonal",
     }.items():  # fmt: skip
