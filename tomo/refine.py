@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data_gen.errors import DataError
+from data_gen.errors import DataError, SettingError
 from data_gen.salt import is_salt
 from tomo.console import print_table, progress, remark, table
 from tomo.tensorflow import load_tensorflow
@@ -44,6 +44,9 @@ def refine(
             "their wavelet too (wavelet)."
         ),
     ] = "amplitude",
+    survey: Annotated[
+        Path | None, typer.Option(help="Without gathers: the survey whose test models are refined; default: the run's.")
+    ] = None,
     origin: Annotated[float, typer.Option(help="Where the network's grid begins in the file's x [m].")] = 0.0,
     report: Annotated[
         bool,
@@ -78,7 +81,7 @@ def refine(
             raise DataError(f"{path} already exists: choose another name for --output")
     predictor = load(run)
     with ExitStack() as stack:
-        whose, names, given, acquisition, reference = _given(stack, run, gathers, predictor, models, origin)
+        whose, names, given, acquisition, reference = _given(stack, run, gathers, survey, predictor, models, origin)
         prediction, deviation = predictor.with_deviation(given, acquisition)
         found: list[Inversion] = []
         with progress("refining", len(given) * most_simulations(SCHEDULE), "gradients") as advance:
@@ -134,20 +137,30 @@ def _simulated(refinement: Refinement, given: np.ndarray, source: str) -> ShownG
 
 
 def _given(
-    stack: ExitStack, run: Path, gathers: Path | None, predictor: Predictor | Ensemble, models: int, origin: float
+    stack: ExitStack,
+    run: Path,
+    gathers: Path | None,
+    of_models: Path | None,
+    predictor: Predictor | Ensemble,
+    models: int,
+    origin: float,
 ) -> tuple[str, list[str], np.ndarray, Acquisition, np.ndarray | None]:
     """Whose gathers they are, in words; names of the models; gathers (model, source, receiver, time) and their
     acquisition; the true models if they are known."""
     import numpy as np
 
+    from data_gen.survey.reader import Survey
     from training.ensemble import is_ensemble, member_folder
     from training.evaluation.evaluate import untouched
     from training.prediction import open_gathers, open_line
     from training.runs import open_run
 
+    if gathers is not None and of_models is not None:
+        raise SettingError("gathers of a file or --survey, not both")
     if gathers is None:
         opened = open_run(member_folder(run, 0) if is_ensemble(run) else run)
-        survey = opened.find_survey()
+        survey = opened.find_survey() if of_models is None else Survey.open(of_models)
+        opened.check_geometry(survey)
         indices = untouched(survey, [opened])[:models]
         if not len(indices):
             raise DataError(f"{survey.folder} has no test models: name a file of gathers")

@@ -331,6 +331,8 @@ def test_tomo_refine_writes_what_explains_the_gathers_better(run, survey, tmp_pa
     assert f"model {survey.test[0]}" in capsys.readouterr().out
     with pytest.raises(DataError, match="already exists"):
         refine(run.folder, models=1, output=output)
+    with pytest.raises(SettingError, match="not both"):
+        refine(run.folder, survey.folder / "survey.h5", survey=survey.folder, output=tmp_path / "other.h5")
 
 
 def test_tomo_train_makes_an_ensemble_and_tomo_predict_its_deviation(survey, tmp_path, capsys):
