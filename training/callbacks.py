@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from data_gen.errors import DataError
+from data_gen.errors import DataError, SettingError
 from data_gen.files import whole_file, write_text
 from data_gen.reading import DAMAGE, check_regular
 from models.units import KILOMETRE
@@ -23,6 +23,17 @@ from training.pipeline import in_order
 from training.runs import Run
 from training.samples import Samples
 from training.sqgn import SQGN
+
+
+class Diverged(keras.callbacks.Callback):
+    """Ends a training whose weights have become no numbers: what would follow is for nothing.
+
+    Raises SettingError, before the checkpoint of the epoch is written.
+    """
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if not all(np.isfinite(np.asarray(v)).all() for v in self.model.trainable_variables):
+            raise SettingError(f"the training diverged in epoch {epoch + 1}: choose a smaller learning rate")
 
 
 class Average(keras.callbacks.Callback):

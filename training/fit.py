@@ -14,7 +14,7 @@ from models.conditioning import Conditioning
 from models.registry import NETWORKS
 from training.archive import Card, save_network
 from training.augmentation import AUGMENTATIONS
-from training.callbacks import Average, Checkpoint, Scores, assign
+from training.callbacks import Average, Checkpoint, Diverged, Scores, assign
 from training.log import Log
 from training.loss import LOSSES
 from training.optimizers import make_optimizer
@@ -105,6 +105,7 @@ def train(
                     initial_epoch=checkpoint.epoch,
                     verbose=0,
                     callbacks=[
+                        Diverged(),
                         Scores(samples, validation, average),
                         average,
                         keras.callbacks.TensorBoard(run.folder / "tensorboard", write_graph=False),

@@ -219,7 +219,7 @@ def test_mistakes_are_one_line(job, tmp_path):
     survey, run = job / "survey", job / "adam"
     assert "preset" in mistake("generate", "--preset", "huge", "--output", tmp_path / "new")
     assert "another survey" in mistake("generate", "--preset", "demo", "--models", 5, "--output", survey)
-    assert "optimizer" in mistake("train", survey, "--optimizer", "sgd", "--output", tmp_path / "new")
+    assert "optimizer" in mistake("train", survey, "--optimizer", "newton", "--output", tmp_path / "new")
     assert "network" in mistake("train", survey, "--network", "huge", "--output", tmp_path / "new")
     assert "another run" in mistake("train", survey, "--optimizer", "sqgn", "--network", "cnn", "--output", run)
     assert "does not exist" in mistake("train", tmp_path / "nowhere", "--output", tmp_path / "new")

@@ -141,8 +141,8 @@ def test_a_killed_run_ends_as_if_never_killed(survey, tmp_path):
 
 
 def test_mistakes_are_run_errors(survey, tmp_path):
-    with pytest.raises(SettingError, match="unknown optimizer 'sgd'"):
-        Settings("sgd", "cnn-demo", 1, 8)
+    with pytest.raises(SettingError, match="unknown optimizer 'newton'"):
+        Settings("newton", "cnn-demo", 1, 8)
     with pytest.raises(SettingError, match="unknown augmentation 'noise'"):
         Settings("adam", "cnn-demo", 1, 8, augment="noise")
     with pytest.raises(SettingError, match="epochs must be positive"):
@@ -312,8 +312,8 @@ def test_peak_memory_is_that_of_a_process_of_its_own(survey, tmp_path):
     assert json.loads(output.read_text()) == results
     assert list(results["peak_bytes"]) == ["sqgn"]
     assert 2e8 < results["peak_bytes"]["sqgn"]["resident"] < 2e9
-    with pytest.raises(SettingError, match="unknown contender 'sgd'"):
-        measure(survey.folder, ["sgd"], "cnn-demo", 8, None, 1, output)
+    with pytest.raises(SettingError, match="unknown contender 'newton'"):
+        measure(survey.folder, ["newton"], "cnn-demo", 8, None, 1, output)
 
 
 def test_micro_batches_train_alike(survey, tmp_path):
@@ -326,3 +326,11 @@ def test_micro_batches_train_alike(survey, tmp_path):
         ends.append(flat(train(run, survey).trainable_variables))
     np.testing.assert_allclose(ends[1], ends[0], atol=1e-5)
     keras.backend.clear_session()
+
+
+def test_a_training_that_diverges_ends_in_one_line(survey, tmp_path):
+    run = begin_run(tmp_path / "run", Settings("sgd", "cnn-demo", 3, 8, learning_rate=1e6), survey)
+    with pytest.raises(SettingError, match="diverged in epoch 1"):
+        train(run, survey)
+    assert not run.model_file.exists()
+    assert not run.checkpoint_file.exists()
