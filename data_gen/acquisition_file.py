@@ -94,7 +94,7 @@ def read_acquisition(path: Path) -> Acquisition:
         raise DataError(f"{path} cannot be read as TOML: {cause(error)}") from None
     try:
         return _acquisition(values)
-    except SettingError as error:
+    except (SettingError, OverflowError) as error:
         raise SettingError(f"{path}: {error}") from None
 
 

@@ -46,7 +46,7 @@ def check_line(grid: Grid, sources: int, receivers: int, **fields: Any) -> dict[
 def _numbers(what: str, values: Any, count: int) -> tuple[float, ...]:
     try:
         array = np.asarray(values, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise SettingError(f"the {what} are not numbers") from None
     if array.shape != (count,):
         raise SettingError(f"{array.size} {what} are listed, and there are {count} of them")

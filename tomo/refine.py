@@ -64,6 +64,7 @@ def refine(
 
     from data_gen.formats.export import check_format, write_prediction
     from data_gen.inversion.invert import SCHEDULE
+    from data_gen.inversion.misfit import SOURCES
     from data_gen.machine import describe_machine
     from figures.velocity import velocity_panels
     from tomo.pictures import save_with_pdf
@@ -72,8 +73,10 @@ def refine(
     from training.loading import load
     from training.refinement import most_simulations
     from training.refinement import refine as refined
+    from training.settings import choose
 
     check_format(output)
+    choose("kind of source", source, SOURCES)
     picture = output.with_suffix(".png")
     page = output.with_suffix(".html")
     for path in (output, picture, picture.with_suffix(".pdf"), *((page,) if report else ())):
@@ -152,12 +155,17 @@ def _given(
     from data_gen.survey.reader import Survey
     from training.ensemble import is_ensemble, member_folder
     from training.evaluation.evaluate import untouched
-    from training.prediction import open_gathers, open_line
+    from training.prediction import in_the_network_s_unit, open_gathers, open_line
+    from training.predictor import network_file
     from training.runs import open_run
 
     if gathers is not None and of_models is not None:
         raise SettingError("gathers of a file or --survey, not both")
+    if origin and (gathers is None or predictor.card.panels is None):
+        raise SettingError("--origin is for files of gathers, and networks that read panels")
     if gathers is None:
+        if not is_ensemble(run) and network_file(run).parent != run:
+            raise DataError(f"{run} is a network alone, whose training models are not known: name a file of gathers")
         opened = open_run(member_folder(run, 0) if is_ensemble(run) else run)
         survey = opened.find_survey() if of_models is None else Survey.open(of_models)
         opened.check_geometry(survey)
@@ -170,6 +178,7 @@ def _given(
         return whose, names, survey.gathers(indices), survey.acquisition, survey.velocity(indices)
     if predictor.card.panels is None:
         file = stack.enter_context(open_gathers(gathers, predictor.acquisition))
+        in_the_network_s_unit(file, predictor.network, rescale=False)
     else:
         file = stack.enter_context(open_line(gathers, predictor.acquisition, origin))
     if file.adapted is not None:

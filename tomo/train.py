@@ -82,13 +82,13 @@ def train(
         typer.Option(min=1, help="Networks from so many seeds: an ensemble, which knows how sure it is."),
     ] = 1,
 ) -> None:
-    """Train a network on a survey, with Adam or SQGN."""
+    """Train a network on a survey, with AdamW, SQGN or another optimizer."""
     load_tensorflow()
     from data_gen.survey.reader import Survey
     from models.registry import NETWORKS, PANELS
     from tomo.presets import preset_for
     from training.archive import read_card
-    from training.ensemble import check_folder, finish_ensemble, is_ensemble, member_folder
+    from training.ensemble import RECORD, check_folder, finish_ensemble, is_ensemble, member_folder
     from training.fit import check_survey
     from training.runs import recorded_settings
     from training.settings import choose
@@ -121,7 +121,8 @@ def train(
         check_start(source.file, source.name, network, opened)
     check_folder(output, members)
     for member, folder in enumerate(folders):
-        _train_one(folder, replace(settings, seed=settings.seed + member), opened, source, keep_checkpoint)
+        if _train_one(folder, replace(settings, seed=settings.seed + member), opened, source, keep_checkpoint):
+            (output / RECORD).unlink(missing_ok=True)  # of the members as they were
     if members > 1 and not is_ensemble(output):
         found = finish_ensemble(output, members, opened)
         print(
@@ -130,7 +131,8 @@ def train(
         )
 
 
-def _train_one(folder: Path, settings: Settings, survey: Survey, source: Source | None, keep_checkpoint: bool) -> None:
+def _train_one(folder: Path, settings: Settings, survey: Survey, source: Source | None, keep_checkpoint: bool) -> bool:
+    """Train a run; returns whether there was anything left to do."""
     from models.registry import NETWORKS, PANELS
     from training.fit import train as train_run
     from training.panels import samples_of
@@ -140,7 +142,7 @@ def _train_one(folder: Path, settings: Settings, survey: Survey, source: Source 
     run = begin_run(folder, settings, survey, source)
     if run.finished:
         print(f"{folder} is already trained: nothing to do.")
-        return
+        return False
     views = settings.views
     if NETWORKS[settings.network].reads == PANELS:
         with progress("migrating", len(survey) + (views - 1) * len(survey.train), "panels") as advance:
@@ -152,6 +154,7 @@ def _train_one(folder: Path, settings: Settings, survey: Survey, source: Source 
     with bar(f"training {folder.name}", batches, "mini-batches") as advance:
         train_run(run, survey, [_told(advance, settings.epochs)], samples, keep_checkpoint)
     print(f"Trained {settings.optimizer} for {len(run.history()['loss'])} epochs: {run.model_file}")
+    return True
 
 
 def _models_per_pass(text: str) -> int | None:

@@ -94,7 +94,8 @@ def open_line(path: Path, acquisition: Acquisition, origin: float = 0.0) -> Iter
             adapted = adapt(shots.data.shape, shots.geometry, acquisition, origin)
         except DataError as error:
             raise DataError(f"{path}: {error}") from None
-        yield replace(_opened(path, shots, adapted.acquisition), adapted=adapted)
+        opened = replace(_opened(path, shots, adapted.acquisition), adapted=adapted)
+        yield replace(opened, velocity=None) if origin else opened
 
 
 def _opened(path: Path, shots: Shots, acquisition: Acquisition) -> GatherFile:

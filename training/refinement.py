@@ -36,5 +36,5 @@ def refine(
 
 
 def most_simulations(stages: Sequence[Stage]) -> int:
-    """So many gradients an inversion takes at most."""
+    """So many gradients an inversion takes at most, but for a last line search."""
     return sum(stage.iterations + stage.iterations // 2 + 1 for stage in stages)

@@ -92,7 +92,7 @@ def prediction_dataset(
     axes = ("model", "depth", "x")
     variables: dict[str, Any] = {"velocity": (axes, velocity, VELOCITY)}
     for name, values in more.items():
-        units = "m s-1" if values.ndim == len(axes) else "1"
+        units = "m/s" if values.ndim == len(axes) else "1"
         variables[name] = (axes[: values.ndim], values, {"long_name": name.replace("_", " "), "units": units})
     return xarray.Dataset(
         variables,

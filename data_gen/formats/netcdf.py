@@ -71,7 +71,8 @@ def places(data: xarray.Dataset, dimension: str, *names: str) -> np.ndarray | No
     numbers = {str(name): each for name, each in data.variables.items() if each.ndim == 1 and each.dtype.kind in "fiu"}
     along = {name: each for name, each in numbers.items() if each.dims == (dimension,)}
     if dimension.startswith(NAMELESS):
-        along = {name: numbers[name] for name in names if name in numbers}
+        size = data.sizes[dimension]
+        along = {name: numbers[name] for name in names if name in numbers and numbers[name].size == size}
     for name in (dimension, *names):
         if name in along:
             return in_si(along[name])

@@ -84,7 +84,8 @@ def _depths(data: xarray.Dataset, kind: str, dimension: Hashable) -> np.ndarray 
     values = data.variables[name]
     if values.ndim == 0:
         return np.full(data.sizes[dimension], float(values.values))
-    fits = values.dims == (dimension,) or (str(dimension).startswith(NAMELESS) and values.ndim == 1)
+    nameless = str(dimension).startswith(NAMELESS) and values.ndim == 1
+    fits = values.dims == (dimension,) or (nameless and values.size == data.sizes[dimension])
     return in_si(values) if fits else None
 
 

@@ -63,7 +63,7 @@ class Inversion:
 
     `velocity` (depth, x) [m/s]; `start` and `misfit` are those of the first model and of this one over the whole band,
     energies relative to the recorded one; `noise` is what the misfit of the true model would be; `history` has the
-    misfit of every simulation, by stage.
+    misfit of every gradient, by stage.
     """
 
     velocity: np.ndarray
@@ -92,7 +92,7 @@ def invert(
 
     `gradients` simulates; to make one takes a minute, so that it is worth keeping for several models. `source` is what
     is known of it (see `DataMisfit`). A stage ends when the misfit is that of the noise which was recorded before the
-    first arrivals. `progress` is told of every simulation. Velocities stay within the acquisition's limits. Raises
+    first arrivals. `progress` is told of every gradient. Velocities stay within the acquisition's limits. Raises
     DataError for gathers or a model that do not suit the acquisition.
     """
     if start.shape != acquisition.grid.shape:
@@ -138,14 +138,17 @@ class _Descent:
         self.variation, self.progress = variation, progress
         self.misfits: list[float] = []
         _, gradient = self._misfit(velocity)
+        self.flat = not gradient.any()  # nothing is left to explain
         size = np.sqrt(gaussian_filter(gradient**2, REACH))
-        said = size + LEAST_SIZE * size.max()
+        said = np.ones_like(size) if self.flat else size + LEAST_SIZE * size.max()
         self.said = said / said.mean()
         self.scale = 100.0 / (said * np.mean(1.0 / said))
 
     def run(self, iterations: int) -> np.ndarray:
         """The model with the least objective after so many iterations."""
         self._least, self._best = np.inf, self.velocity
+        if self.flat:
+            return self.velocity
         with contextlib.suppress(_NothingLeftError):
             minimize(
                 self._objective, np.zeros(self.velocity.size), jac=True, method="L-BFGS-B",

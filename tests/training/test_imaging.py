@@ -33,7 +33,6 @@ from training.archive import publish
 from training.benchmark import lines, refinement
 from training.benchmark.calibration import measure_calibration
 from training.benchmark.imaging import compare_imaging, summary
-from training.ensemble import load_ensemble
 from training.evaluation.evaluate import evaluate
 from training.fit import train
 from training.loss import PseudoHuberError, SquaredError
@@ -345,7 +344,7 @@ def test_tomo_train_makes_an_ensemble_and_tomo_predict_its_deviation(survey, tmp
     with h5py.File(tmp_path / "p.h5") as file:
         assert file["deviation"].shape == file["velocity"].shape
         assert np.all(file["deviation"][:] > 0)
-    results = measure_calibration(load_ensemble(folder), survey, [], tmp_path / "calibration.json")
+    results = measure_calibration(folder, survey, [], tmp_path / "calibration.json")
     assert json.loads((tmp_path / "calibration.json").read_text()) == results
     assert results["surveys"]["validation"]["covered"] == pytest.approx(0.95, abs=2e-3)
     test = results["surveys"][survey.name]
@@ -353,7 +352,10 @@ def test_tomo_train_makes_an_ensemble_and_tomo_predict_its_deviation(survey, tmp
     assert set(test["scores"]) == {"mean", "member-0", "member-1"}
     train_command(survey.folder, output=folder, members=2, epochs=1, views=1)
     assert capsys.readouterr().out.count("nothing to do") == 2
+    before = json.loads((folder / "ensemble.json").read_text())
+    train_command(survey.folder, output=folder, members=2, epochs=2, views=1)
+    assert json.loads((folder / "ensemble.json").read_text())["factor"] != before["factor"]
     with pytest.raises(DataError, match="2 members"):
-        train_command(survey.folder, output=folder, members=3, epochs=1, views=1)
+        train_command(survey.folder, output=folder, members=3, epochs=2, views=1)
     with pytest.raises(DataError, match="holds a run"):
         train_command(survey.folder, output=folder / "member-0", members=2, epochs=1, views=1)

@@ -27,10 +27,9 @@ def calibration(
     from figures.calibration import calibration as draw
     from tomo.pictures import save_with_pdf
     from training.benchmark.calibration import measure_calibration
-    from training.ensemble import load_ensemble
 
     others = [Survey.open(each) for each in test or ()]
-    results = measure_calibration(load_ensemble(ensemble), Survey.open(survey), others, output)
+    results = measure_calibration(ensemble, Survey.open(survey), others, output)
     shown = table(
         "", "models", "within two deviations", "deviation m/s", "RMSE m/s", "SSIM", "salt IoU", "members: RMSE"
     )

@@ -14,20 +14,29 @@ from data_gen.files import write_json
 from data_gen.reading import earlier_results
 from data_gen.survey.reader import Survey
 from training.benchmark.comparison import machine
-from training.ensemble import Ensemble, by_deviation, covered
+from training.ensemble import by_deviation, covered, load_ensemble, member_folder
+from training.evaluation.evaluate import untouched
 from training.evaluation.files import without_nan
 from training.evaluation.scores import mean_scores, score
-from training.runs import split
+from training.runs import open_run, split
 
 VALIDATION = "validation"
 
 
-def measure_calibration(ensemble: Ensemble, survey: Survey, others: Sequence[Survey], output: Path) -> dict[str, Any]:
+def measure_calibration(folder: Path, survey: Survey, others: Sequence[Survey], output: Path) -> dict[str, Any]:
     """Errors beside deviations, and scores of the members and of their mean; returns the results, also in `output`.
 
-    `survey` is what the ensemble was trained on; its validation models, which the deviation's factor was chosen by, its
-    test models and those of `others` are looked at. Raises DataError where two surveys have the same name.
+    `folder` is the ensemble's and `survey` what it was trained on; its validation models, which the deviation's factor
+    was chosen by, its test models and those of `others` are looked at. Raises DataError for another survey, for one
+    with models that were trained on, and where two have the same name.
     """
+    ensemble = load_ensemble(folder)
+    runs = [open_run(member_folder(folder, member)) for member in range(len(ensemble.members))]
+    if not survey.is_or_was(runs[0].identity):
+        raise DataError(f"{folder} was not trained on {survey.name}")
+    for other in others:
+        if len(untouched(other, runs)) < len(other.test):
+            raise DataError(f"{other.name} holds models of the training set: it cannot be tested on")
     _, validation = split(survey, ensemble.card.settings.validation)
     parts = {VALIDATION: (survey, validation), survey.name: (survey, survey.test)}
     for other in others:

@@ -111,6 +111,8 @@ def compare_refinement(
     survey.verify(only=survey.test[:models])
     acquisition = survey.acquisition
     predictors = {path.resolve().name: load(path) for path in runs}
+    if len(predictors) < len(runs) or predictors.keys() & {MEAN_MODEL, GRADIENT_MODEL}:
+        raise DataError("several runs have the same folder name: the results could not tell them apart")
     mean = mean_velocity(survey, survey.train)
     depth = acquisition.grid.depth
     trend = np.polyval(np.polyfit(depth, mean.mean(axis=1), 1), depth)
