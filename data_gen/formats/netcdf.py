@@ -12,7 +12,7 @@ import numpy as np
 import xarray
 
 from data_gen.errors import DataError, MachineError, extra
-from data_gen.reading import cause
+from data_gen.reading import cause, check_regular
 
 NETCDF_3 = b"CDF"
 """What files of netCDF 3 begin with; those of netCDF 4 are HDF5."""
@@ -46,6 +46,9 @@ def open_zarr(path: Path) -> Iterator[xarray.Dataset]:
     """A zarr store's variables as those of a file; raises DataError where it cannot be read, MachineError without
     zarr."""
     require_zarr()
+    for part in path.rglob("*"):
+        if not part.is_dir():
+            check_regular(part)  # a pipe would be waited for without end
     try:
         data = xarray.open_dataset(path, engine="zarr", decode_times=False, chunks=None)
     except Exception as error:  # as above

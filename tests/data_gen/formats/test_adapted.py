@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
 from data_gen.formats.adapted import adapt, resample
-from data_gen.formats.shots import Geometry
+from data_gen.formats.shots import Geometry, open_shots
 from data_gen.grid import Grid
 
 OURS = Acquisition(Grid(40, 44, 15.0), sources=3, receivers=12, samples=60, sample_interval=0.008)
@@ -112,3 +113,11 @@ def test_what_cannot_be_done_is_one_line(shape, changes, told):
     with pytest.raises(DataError, match=told) as refusal:
         adapt(shape, replace(THEIRS, **changes), OURS)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_pipe_in_a_zarr_store_is_told_and_not_waited_for(tmp_path):
+    store = tmp_path / "gathers.zarr"
+    store.mkdir()
+    os.mkfifo(store / ".zmetadata")
+    with pytest.raises(DataError, match=r"\.zmetadata is a pipe"), open_shots(store):
+        pass
