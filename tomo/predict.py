@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data_gen.errors import DataError, SettingError
-from data_gen.salt import is_salt
-from tomo.console import print_table, progress, remark, table
+from data_gen.errors import DataError
+from tomo.console import print_table, progress, table
+from tomo.gathers import gathers_for
 from tomo.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
@@ -68,11 +68,11 @@ def predict(
     import numpy as np
 
     from data_gen.formats.export import check_format, write_prediction
+    from data_gen.salt import is_salt
     from figures.velocity import velocity_panels
     from tomo.pictures import draw_explained, save_with_pdf
-    from training.inspection import inspect
     from training.loading import load
-    from training.prediction import in_the_network_s_unit, open_gathers, open_line, predict_gathers
+    from training.prediction import predict_gathers
 
     check_format(output)
     picture, gather_picture = output.with_suffix(".png"), output.with_suffix(".gathers.png")
@@ -82,28 +82,7 @@ def predict(
             raise DataError(f"{path} already exists: choose another name for --output")
     predictor = load(run)
     name = run.resolve().stem
-    of_any_line = predictor.card.panels is not None
-    if origin and not of_any_line:
-        raise SettingError("--origin is for networks that read panels: this one knows one line alone")
-    opened = (
-        open_line(gathers, predictor.acquisition, origin)
-        if of_any_line
-        else open_gathers(gathers, predictor.acquisition)
-    )
-    with opened as given:
-        if given.adapted is not None:
-            found_in_file = inspect(given)
-            for text in (
-                f"{given.acquisition}",
-                *given.adapted.remarks,
-                found_in_file.phrase(),
-                f"amplitudes, of RMS {found_in_file.rms:.3g}, are divided out: their unit does not matter",
-            ):
-                remark(f"{gathers.name}: {text}")
-        else:
-            given = in_the_network_s_unit(given, predictor.network, rescale)
-            if rescale:
-                print(f"Gathers are multiplied by {given.factor:.4g}")
+    with gathers_for(predictor, gathers, origin, rescale) as given:
         velocity, deviation = predict_gathers(predictor, given)
         found = {} if deviation is None else {"deviation": deviation}
         drawn = {} if given.velocity is None else {"reference": np.asarray(given.velocity[:DRAWN])}

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from data_gen.errors import DataError, SettingError
-from data_gen.salt import is_salt
-from tomo.console import print_table, progress, remark, table
+from tomo.console import print_table, progress, table
+from tomo.gathers import gathers_for
 from tomo.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
@@ -66,9 +66,10 @@ def refine(
     from data_gen.inversion.invert import SCHEDULE
     from data_gen.inversion.misfit import SOURCES
     from data_gen.machine import describe_machine
+    from data_gen.salt import is_salt
     from figures.velocity import velocity_panels
     from tomo.pictures import save_with_pdf
-    from tomo.report.of_refinement import Origin, Refinement, refinement_report
+    from tomo.report.of_refinement import NOISE, PREDICTION, REFINED, Origin, Refinement, refinement_report, rms_misfits
     from tomo.report.page import write_page
     from training.loading import load
     from training.refinement import most_simulations
@@ -94,10 +95,11 @@ def refine(
                 found.append(each)
                 advance(most_simulations(SCHEDULE) - sum(map(len, each.history)))
     velocity = np.stack([each.velocity for each in found])
+    misfits = rms_misfits(found)
     columns = {
-        "misfit": np.sqrt([each.misfit for each in found]),
-        "misfit_of_prediction": np.sqrt([each.start for each in found]),
-        "misfit_of_noise": np.sqrt([each.noise for each in found]),
+        "misfit": misfits[REFINED],
+        "misfit_of_prediction": misfits[PREDICTION],
+        "misfit_of_noise": misfits[NOISE],
     }
     _report(names, predictor, prediction, velocity, columns, reference)
     title = f"velocity models that {run.resolve().stem} predicts, refined by full-waveform inversion"
@@ -155,15 +157,14 @@ def _given(
     from data_gen.survey.reader import Survey
     from training.ensemble import is_ensemble, member_folder
     from training.evaluation.evaluate import untouched
-    from training.prediction import in_the_network_s_unit, open_gathers, open_line
     from training.predictor import network_file
     from training.runs import open_run
 
     if gathers is not None and of_models is not None:
         raise SettingError("gathers of a file or --survey, not both")
-    if origin and (gathers is None or predictor.card.panels is None):
-        raise SettingError("--origin is for files of gathers, and networks that read panels")
     if gathers is None:
+        if origin:
+            raise SettingError("--origin is for files of gathers")
         if not is_ensemble(run) and network_file(run).parent != run:
             raise DataError(f"{run} is a network alone, whose training models are not known: name a file of gathers")
         opened = open_run(member_folder(run, 0) if is_ensemble(run) else run)
@@ -176,14 +177,7 @@ def _given(
         names = [f"model {index}" for index in indices]
         whose = f"the gathers of test models of {survey.name}"
         return whose, names, survey.gathers(indices), survey.acquisition, survey.velocity(indices)
-    if predictor.card.panels is None:
-        file = stack.enter_context(open_gathers(gathers, predictor.acquisition))
-        in_the_network_s_unit(file, predictor.network, rescale=False)
-    else:
-        file = stack.enter_context(open_line(gathers, predictor.acquisition, origin))
-    if file.adapted is not None:
-        for text in file.adapted.remarks:
-            remark(f"{gathers.name}: {text}")
+    file = stack.enter_context(gathers_for(predictor, gathers, origin))
     reference = None if file.velocity is None else np.asarray(file.velocity[:models])
     values = file[slice(0, models)]
     names = [f"model {number}" for number in range(len(values))]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -131,15 +131,20 @@ class Deepwave:
 
     def gather(self, velocity: np.ndarray) -> np.ndarray:
         """Shot gathers of a velocity model, without the derivatives that deepwave can also give."""
-        import deepwave
         import torch
 
+        with torch.inference_mode():
+            return self.recorded(torch.from_numpy(np.pad(velocity, ((0, 0), (RADIUS, RADIUS)), mode="edge"))).numpy()
+
+    def recorded(self, padded: Any) -> Any:
+        """Gathers, a tensor, of a velocity model that has `RADIUS` more cells on either side, also one."""
+        import deepwave
+
         acquisition = self._acquisition
-        padded = np.pad(velocity, ((0, 0), (RADIUS, RADIUS)), mode="edge")
-        with torch.inference_mode(), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            recorded = deepwave.scalar(
-                torch.from_numpy(padded),
+            return deepwave.scalar(
+                padded,
                 acquisition.grid.spacing,
                 acquisition.sample_interval,
                 source_amplitudes=self._amplitudes,
@@ -150,8 +155,7 @@ class Deepwave:
                 pml_freq=acquisition.peak_frequency,
                 max_vel=acquisition.velocity_limits[1],
                 courant_number=self._courant,
-            )
-        return recorded.receiver_amplitudes.numpy()
+            ).receiver_amplitudes
 
     def _places(self, x: np.ndarray, depth: np.ndarray) -> np.ndarray:
         spacing = self._acquisition.grid.spacing

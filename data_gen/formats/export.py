@@ -15,13 +15,13 @@ from data_gen.files import whole_file, whole_folder, write_bytes
 from data_gen.formats.datasets import prediction_dataset, survey_dataset
 from data_gen.formats.netcdf import require_zarr
 from data_gen.formats.segy import millimetres, write_traces
+from data_gen.formats.shots import SEGY
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import MODELS_PER_SHARD
 
 Progress = Callable[[int], None]
 
 NETCDF = (".nc", ".h5", ".hdf5")
-SEGY = (".sgy", ".segy")
 
 
 def export_netcdf(survey: Survey, indices: np.ndarray, path: Path, progress: Progress = lambda models: None) -> None:

@@ -102,17 +102,18 @@ def invert(
     whole = DataMisfit(recorded, acquisition, source=source)
     gathers = gradients.gather(velocity)
     whole.learn_wavelet(gathers)
-    best, first, least = velocity, whole.misfit(gathers), whole.misfit(gathers)
+    first = whole.misfit(gathers)
+    best, least = velocity, first
     history: list[tuple[float, ...]] = []
     for number, stage in enumerate(stages):
         cutoff = None if stage.cutoff is None else stage.cutoff * acquisition.peak_frequency
         data = DataMisfit(recorded, acquisition, cutoff, source)
-        gathers = gradients.gather(velocity)
         data.learn_wavelet(gathers)
         descent = _Descent(data, gradients, velocity, variation, functools.partial(progress, number))
         velocity = descent.run(stage.iterations)
         history.append(tuple(descent.misfits))
-        reached = whole.misfit(gradients.gather(velocity))
+        gathers = gradients.gather(velocity)
+        reached = whole.misfit(gathers)
         if reached < least:
             best, least = velocity, reached
     return Inversion(best.astype(np.float32), first, least, whole.noise, tuple(history))

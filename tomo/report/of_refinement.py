@@ -24,7 +24,7 @@ MODELS = 6
 NOISE_SHOWN = 30.0
 """A noise that is smaller than the least misfit by this factor is not drawn."""
 
-PREDICTION, REFINED = "prediction", "refined"
+PREDICTION, REFINED, NOISE = "prediction", "refined", "noise"
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def rms_misfits(inversions: Sequence[Inversion]) -> dict[str, np.ndarray]:
     return {
         PREDICTION: np.sqrt([each.start for each in inversions]),
         REFINED: np.sqrt([each.misfit for each in inversions]),
-        "noise": np.sqrt([each.noise for each in inversions]),
+        NOISE: np.sqrt([each.noise for each in inversions]),
     }
 
 

@@ -9,6 +9,7 @@ from scipy.ndimage import label
 from data_gen.acquisition import Acquisition
 from data_gen.errors import SettingError
 from data_gen.geology import FAMILIES, random_model
+from data_gen.geology.families import VARIED
 from data_gen.geology.model import clear_depth
 from data_gen.grid import Grid
 from data_gen.salt import is_salt
@@ -57,6 +58,7 @@ def test_the_seed_decides() -> None:
 
 
 def test_a_family_is_part_of_what_a_survey_is() -> None:
+    assert SurveySpecification(LINE, 4, 2).geology == VARIED == next(iter(FAMILIES))
     plain, domes = SurveySpecification(LINE, 4, 2), SurveySpecification(LINE, 4, 2, geology="domes")
     assert "geology" not in plain.to_json()
     assert SurveySpecification.from_json(domes.to_json()) == domes
