@@ -41,33 +41,40 @@ def samples_of(
     workers: int | None = None,
     progress: Callable[[int], None] = lambda panels: None,
     only: np.ndarray | None = None,
+    ranks: int = 1,
 ) -> Samples:
     """What a network of this name reads of a survey: its gathers, or its panels, which are made if they are not there.
 
     `definition` is that of the network's panels; without one the survey is for training, and they are defined by it.
-    `views` of the training models are made. `progress` is told of panels as they are made; with `only` some models, by
-    their indices, panels are made for these, and every byte of them is verified. Raises DataError for panels that
-    cannot be made or are damaged, MachineError as `PanelStore.make`.
+    `views` of the training models are made, and of all models panels in the best references of `ranks`. `progress` is
+    told of panels as they are made; with `only` some models, by their indices, panels are made for these, every byte is
+    verified. Raises DataError for panels that cannot be made or are damaged, MachineError as
+    `PanelStore.make`.
     """
     if NETWORKS[network].reads == GATHERS:
         return GatherSamples(survey)
     definition = definition or define_panels(survey)
     if survey.folder is None:
-        return PanelSamples(survey, definition, views, _in_memory(survey, definition, views), lambda: None)
-    store = PanelStore(survey, definition, views)
+        return PanelSamples(
+            survey, definition, views, ranks, _in_memory(survey, definition, views, ranks), lambda: None
+        )
+    store = PanelStore(survey, definition, views, ranks)
     store.make(workers, progress, only)
     if only is not None:
         store.verify(only)
-    return PanelSamples(survey, definition, views, store.panels, store.verify)
+    return PanelSamples(survey, definition, views, ranks, store.panels, store.verify)
 
 
-def _in_memory(survey: Survey, definition: PanelDefinition, views: int) -> Read:
+def _in_memory(survey: Survey, definition: PanelDefinition, views: int, ranks: int) -> Read:
     """The panels of a survey without a folder, made by this process and kept."""
     references = simulate_profiles(np.array(definition.profiles), survey.acquisition)
     maker = PanelMaker(definition, survey.acquisition, references)
+    looks = [(0, rank) for rank in range(ranks)] + [(view, 0) for view in range(1, views)]
     panels = {
-        (index, view): in_view(maker, survey.gathers([index])[0], index, view).astype(np.float16)
+        (index, view, rank): in_view(maker, survey.gathers([index])[0], index, view, rank).astype(np.float16)
         for index in range(len(survey))
-        for view in range(views)
+        for view, rank in looks
     }
-    return lambda indices, wanted: np.stack([panels[pair] for pair in zip(indices, wanted, strict=True)])
+    return lambda indices, wanted, rank: np.stack(
+        [panels[index, view, rank] for index, view in zip(indices, wanted, strict=True)]
+    )

@@ -19,15 +19,17 @@ PREDICTION_BATCH = 8
 """Models that pass through a network together where nothing is learned: enough for any core, few for any memory."""
 
 
-def reader(samples: Samples, indices: np.ndarray) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+def reader(
+    samples: Samples, indices: np.ndarray, rank: int = 0
+) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
     """A traceable function from positions in `indices` and views, (batch,), to inputs and velocity.
 
-    They are float32, (batch, *shape) and (batch, depth, x).
+    They are float32, (batch, *shape) and (batch, depth, x); inputs are in the reference of a `rank`.
     """
     image = samples.survey.acquisition.grid.shape
     velocity = _in_memory(samples.survey.velocity, indices, image)
     if samples.views == 1 and _fits(indices, samples.shape):
-        inputs = tf.constant(samples.inputs(indices))
+        inputs = tf.constant(samples.inputs(indices, rank=rank))
         velocities = tf.constant(velocity(np.arange(len(indices))))
         return lambda positions, views: (
             tf.cast(tf.gather(inputs, positions), tf.float32),
@@ -35,7 +37,7 @@ def reader(samples: Samples, indices: np.ndarray) -> Callable[[tf.Tensor, tf.Ten
         )
 
     def load(positions: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return samples.inputs(indices[positions], views).astype(np.float32), velocity(positions)
+        return samples.inputs(indices[positions], views, rank).astype(np.float32), velocity(positions)
 
     def read(positions: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         inputs, velocities = tf.numpy_function(load, [positions, views], (tf.float32, tf.float32))
@@ -83,9 +85,11 @@ def training_partition(
     return Partition(augmented, len(indices), batch_size, seed)
 
 
-def in_order(samples: Samples, indices: np.ndarray, batch_size: int = PREDICTION_BATCH) -> tf.data.Dataset:
-    """Mini-batches of (inputs, velocity) of the given models, in their order."""
-    read = reader(samples, indices)
+def in_order(
+    samples: Samples, indices: np.ndarray, batch_size: int = PREDICTION_BATCH, rank: int = 0
+) -> tf.data.Dataset:
+    """Mini-batches of (inputs, velocity) of the given models, in their order, in the reference of a `rank`."""
+    read = reader(samples, indices, rank)
     positions = tf.data.Dataset.range(len(indices)).batch(batch_size)
     return without_autotuning(positions.map(lambda some: read(some, tf.zeros_like(some))).prefetch(1))
 

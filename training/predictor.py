@@ -19,6 +19,10 @@ from training.panels import samples_of
 from training.pipeline import PREDICTION_BATCH, in_order
 from training.runs import open_run
 
+RANK_WEIGHTS = (3 / 7, 2 / 7, 1 / 7, 1 / 7)
+"""What the answers to panels in the best reference, the next best, and so on count in a prediction; see
+docs/experiments.md."""
+
 
 class Predictor:
     """The network of a run, with what it was trained with; see `load`."""
@@ -45,7 +49,8 @@ class Predictor:
         return self.predict(gathers, acquisition), None
 
     def inputs(self, gathers: np.ndarray, acquisition: Acquisition | None = None) -> np.ndarray:
-        """What the network reads of gathers, (model, ...): their panels, or themselves; as `predict`."""
+        """What the network reads of gathers, (rank, model, ...): their panels in each of the best references, or
+        themselves, of one rank; as `predict`."""
         acquisition = acquisition or self.acquisition
         values = np.asarray(gathers, np.float32)
         values = values[None] if values.ndim == 3 else values
@@ -55,10 +60,14 @@ class Predictor:
             raise DataError("gathers hold samples that are not finite")
         if self.card.panels is not None:
             maker = self._maker(acquisition)
-            values = np.stack([maker.panels(each) for each in values])
+            return np.stack([[maker.panels(each, rank=rank) for each in values] for rank in range(self._ranks)])
         elif acquisition != self.acquisition:
             raise DataError(f"this network knows gathers of {self.acquisition} alone, not of {acquisition}")
-        return values
+        return values[None]
+
+    @property
+    def _ranks(self) -> int:
+        return 1 if self.card.panels is None else len(RANK_WEIGHTS)
 
     def predict_models(
         self, survey: Survey, indices: np.ndarray, progress: Callable[[int], None] = lambda models: None
@@ -67,19 +76,26 @@ class Predictor:
 
         `progress` is told of panels as they are made.
         """
-        samples = samples_of(self.card.settings.network, survey, self.card.panels, progress=progress, only=indices)
-        return np.concatenate([self.velocity(inputs.numpy()) for inputs, _ in in_order(samples, indices)])
+        network, ranks = self.card.settings.network, self._ranks
+        samples = samples_of(network, survey, self.card.panels, progress=progress, only=indices, ranks=ranks)
+        batches = zip(*(in_order(samples, indices, rank=rank) for rank in range(ranks)), strict=True)
+        return np.concatenate([self.velocity(np.stack([inputs for inputs, _ in batch])) for batch in batches])
 
     def velocity(self, inputs: np.ndarray) -> np.ndarray:
-        """The network's answer (model, depth, x) [m/s] to its inputs.
+        """The network's answer (model, depth, x) [m/s] to its inputs (rank, model, ...).
 
-        Panels are also given mirrored, both answers averaged, and kept to the limits.
+        Panels in each of the references are also given mirrored, the answers averaged, and kept to the limits.
         """
-        answer = self.network.predict(inputs, batch_size=PREDICTION_BATCH, verbose=0)
         if self.card.panels is None:
-            return answer
-        mirrored = self.network.predict(inputs[:, :, ::-1], batch_size=PREDICTION_BATCH, verbose=0)
-        return np.clip((answer + mirrored[..., ::-1]) / 2, *self.acquisition.velocity_limits)
+            return self._answers(inputs[0])
+        both = self._answers(np.concatenate([*inputs, *inputs[:, :, :, ::-1]]))
+        turned = both.reshape(2, *inputs.shape[:2], *both.shape[1:])
+        answers = (turned[0] + turned[1, ..., ::-1]) / 2
+        weighted = np.average(answers, axis=0, weights=RANK_WEIGHTS).astype(np.float32)
+        return np.clip(weighted, *self.acquisition.velocity_limits)
+
+    def _answers(self, inputs: np.ndarray) -> np.ndarray:
+        return self.network.predict(inputs, batch_size=PREDICTION_BATCH, verbose=0)
 
     def _maker(self, acquisition: Acquisition) -> PanelMaker:
         """What makes the panels of an acquisition; kept, since its references must be simulated."""

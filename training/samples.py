@@ -11,8 +11,8 @@ from data_gen.migration.panels import PanelDefinition
 from data_gen.survey.reader import Survey
 from models.conditioning import Conditioning
 
-Read = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""From indices and views (model,) to panels (model, depth, x, channel)."""
+Read = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+"""From indices and views (model,), and the rank of the reference, to panels (model, depth, x, channel)."""
 
 BLOCK = 16
 """Models that are read at a time for their statistics: a shard."""
@@ -24,13 +24,18 @@ class Samples(Protocol):
     survey: Survey
     views: int
     """How many inputs there are of each model; all but the first are for training."""
+    ranks: int
+    """How many of the next best references there are inputs in, the best one among them."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of one input."""
 
-    def inputs(self, indices: np.ndarray, views: np.ndarray | None = None) -> np.ndarray:
-        """Inputs of the models (model, *shape), each in the view (model,) asked for, or the first."""
+    def inputs(self, indices: np.ndarray, views: np.ndarray | None = None, rank: int = 0) -> np.ndarray:
+        """Inputs of the models (model, *shape), each in the view (model,) asked for, or the first.
+
+        The first view is there in the reference of each `rank`.
+        """
 
     def conditioning(self, indices: np.ndarray) -> Conditioning:
         """Statistics of the models, for a network to be built around."""
@@ -42,7 +47,7 @@ class Samples(Protocol):
 class GatherSamples:
     """Raw shot gathers: float32 (model, source, receiver, time)."""
 
-    views = 1
+    views = ranks = 1
 
     def __init__(self, survey: Survey) -> None:
         self.survey = survey
@@ -52,7 +57,7 @@ class GatherSamples:
         """(source, receiver, time)."""
         return self.survey.acquisition.gather_shape
 
-    def inputs(self, indices: np.ndarray, views: np.ndarray | None = None) -> np.ndarray:
+    def inputs(self, indices: np.ndarray, views: np.ndarray | None = None, rank: int = 0) -> np.ndarray:
         """Gathers of the models, float32 (model, source, receiver, time)."""
         return self.survey.gathers(indices)
 
@@ -83,9 +88,15 @@ class PanelSamples:
     """Migrated panels: float16 (model, depth, x, channel)."""
 
     def __init__(
-        self, survey: Survey, definition: PanelDefinition, views: int, read: Read, verify: Callable[[], None]
+        self,
+        survey: Survey,
+        definition: PanelDefinition,
+        views: int,
+        ranks: int,
+        read: Read,
+        verify: Callable[[], None],
     ) -> None:
-        self.survey, self.definition, self.views = survey, definition, views
+        self.survey, self.definition, self.views, self.ranks = survey, definition, views, ranks
         self._read, self._verify = read, verify
 
     @property
@@ -93,9 +104,9 @@ class PanelSamples:
         """(depth, x, channel)."""
         return self.definition.shape
 
-    def inputs(self, indices: np.ndarray, views: np.ndarray | None = None) -> np.ndarray:
+    def inputs(self, indices: np.ndarray, views: np.ndarray | None = None, rank: int = 0) -> np.ndarray:
         """Panels of the models, float16 (model, depth, x, channel)."""
-        return self._read(np.asarray(indices), np.zeros(len(indices), int) if views is None else views)
+        return self._read(np.asarray(indices), np.zeros(len(indices), int) if views is None else views, rank)
 
     def verify(self) -> None:
         """Read every byte of survey and panels; raises DataError where any is not what was written."""

@@ -4,9 +4,11 @@
     SURVEY/panels/DIGEST/references.h5    simulated gathers of the reference profiles
     SURVEY/panels/DIGEST/NNNNN.h5         panels float16 (model, depth, x, channel) of 16 models
     SURVEY/panels/DIGEST/NNNNN-view1.h5   the same in another view
+    SURVEY/panels/DIGEST/NNNNN-rank1.h5   the same in the next best reference
 
 Panels are made of all traces. Other views, of training models, are made of random parts of the receivers and sources,
-and in the next best reference: a network that has seen them relies on no one line.
+and in the next best reference: a network that has seen them relies on no one line. Panels of all traces in the next
+best references are for predictions, which are averaged over them.
 """
 
 from __future__ import annotations
@@ -42,16 +44,20 @@ FEWEST_SOURCES = 4
 
 @dataclass(frozen=True)
 class Part:
-    """The panels of a shard's models in a view, 0 for all traces."""
+    """The panels of a shard's models in a view, 0 for all traces, and in the reference of a `rank`, 0 for the best."""
 
     shard: int
     view: int
+    rank: int = 0
 
 
 class PanelStore:
-    """The panels of a survey's models, and of its training models further views; `views` in all."""
+    """The panels of a survey's models in the references of `ranks`, and of its training models further views.
 
-    def __init__(self, survey: Survey, definition: PanelDefinition, views: int = 1) -> None:
+    There are `views` of training models in all.
+    """
+
+    def __init__(self, survey: Survey, definition: PanelDefinition, views: int = 1, ranks: int = 1) -> None:
         self.survey, self.definition, self.views = survey, definition, views
         assert survey.folder is not None
         self._simulation = read_record(survey.folder)["simulation"]
@@ -60,7 +66,7 @@ class PanelStore:
         self._mapped: dict[Part, np.ndarray] = {}
         whole = survey.specification.shards
         with_training = -(-len(survey.train) // MODELS_PER_SHARD)
-        self.parts = [Part(shard, 0) for shard in range(whole)]
+        self.parts = [Part(shard, 0, rank) for rank in range(ranks) for shard in range(whole)]
         self.parts += [Part(shard, view) for view in range(1, views) for shard in range(with_training)]
 
     def make(
@@ -114,13 +120,16 @@ class PanelStore:
         shards = set(range(self.survey.specification.shards) if only is None else np.unique(only // MODELS_PER_SHARD))
         return [number for number, part in enumerate(self.parts) if part.shard in shards]
 
-    def panels(self, indices: Sequence[int] | np.ndarray, views: np.ndarray | None = None) -> np.ndarray:
-        """Panels of the given models, float16 (model, depth, x, channel), each in the view (model,) asked for, or 0."""
+    def panels(self, indices: Sequence[int] | np.ndarray, views: np.ndarray | None = None, rank: int = 0) -> np.ndarray:
+        """Panels of the given models, float16 (model, depth, x, channel).
+
+        Each is in the view (model,) asked for, or else of all traces, in the reference of a `rank`.
+        """
         rows = np.asarray(indices, np.int64).ravel()
         wanted = np.zeros(len(rows), int) if views is None else views
         values = np.empty((len(rows), *self.definition.shape), np.float16)
         for position, (row, view) in enumerate(zip(rows, wanted, strict=True)):
-            part = Part(int(row) // MODELS_PER_SHARD, int(view))
+            part = Part(int(row) // MODELS_PER_SHARD, int(view), rank)
             values[position] = self._map(part)[row % MODELS_PER_SHARD]
         return values
 
@@ -131,7 +140,8 @@ class PanelStore:
 
     def path(self, part: Part) -> Path:
         """Where a part is kept."""
-        return self.folder / (f"{part.shard:05d}-view{part.view}.h5" if part.view else f"{part.shard:05d}.h5")
+        which = (f"-view{part.view}" if part.view else "") + (f"-rank{part.rank}" if part.rank else "")
+        return self.folder / f"{part.shard:05d}{which}.h5"
 
     def _map(self, part: Part) -> np.ndarray:
         """The panels of a part, mapped into memory: a training reads a few of each, at random, over and over."""
@@ -173,20 +183,24 @@ class PanelPartMaker:
 
     def make(self, shard: int, tell: Tell) -> None:
         """Make a part by its number; raises DataError for gathers that panels cannot be made of."""
-        models, view = self._store.models(shard), self._store.parts[shard].view
+        models, part = self._store.models(shard), self._store.parts[shard]
         panels = np.empty((len(models), *self._store.definition.shape), np.float16)
         for row, index in enumerate(models):
             tell("model", index)
-            panels[row] = in_view(self._maker, self._store.survey.gathers([index])[0], index, view)
+            gathers = self._store.survey.gathers([index])[0]
+            panels[row] = in_view(self._maker, gathers, index, part.view, part.rank)
             tell("done", 1)
-        with checked_file(self._store.path(self._store.parts[shard])) as file:
+        with checked_file(self._store.path(part)) as file:
             file["panels"] = panels
 
 
-def in_view(maker: PanelMaker, gathers: np.ndarray, index: int, view: int) -> np.ndarray:
-    """Panels (depth, x, channel) of the gathers (source, receiver, time) of model `index` in a view."""
+def in_view(maker: PanelMaker, gathers: np.ndarray, index: int, view: int, rank: int = 0) -> np.ndarray:
+    """Panels (depth, x, channel) of the gathers (source, receiver, time) of model `index` in a view.
+
+    The reference of a `rank` is for panels of all traces; other views come with their own.
+    """
     if view == 0:
-        return maker.panels(gathers)
+        return maker.panels(gathers, rank=rank)
     live = _part_of_line(np.random.default_rng([view, index]), maker.acquisition.live)
     return maker.panels(gathers, live, rank=view - 1)
 

@@ -29,7 +29,7 @@ import sys, json
 from data_gen.migration.panels import PanelDefinition
 from data_gen.migration.store import PanelStore
 from data_gen.survey.reader import Survey
-PanelStore(Survey.open(sys.argv[1]), PanelDefinition.from_json(json.loads(sys.argv[2])), 3).make(workers=1)
+PanelStore(Survey.open(sys.argv[1]), PanelDefinition.from_json(json.loads(sys.argv[2])), 3, 2).make(workers=1)
 """
 
 
@@ -48,10 +48,10 @@ def definition(survey) -> PanelDefinition:
 
 @pytest.fixture(scope="module")
 def store(survey, definition) -> PanelStore:
-    store = PanelStore(survey, definition, views=3)
+    store = PanelStore(survey, definition, views=3, ranks=2)
     done: list[int] = []
     store.make(workers=2, progress=done.append)
-    assert sum(done) == len(store) == 40 + 2 * 36
+    assert sum(done) == len(store) == 2 * 40 + 2 * 36
     return store
 
 
@@ -61,6 +61,15 @@ def test_they_are_those_of_the_gathers(survey, definition, store):
     stored = store.panels([3, 38])
     for panels, index in zip(stored, (3, 38), strict=True):
         np.testing.assert_array_equal(panels, maker.panels(survey.gathers([index])[0]).astype(np.float16))
+
+
+def test_of_all_models_there_are_panels_in_the_next_best_reference(survey, definition, store):
+    with h5py.File(store.references) as file:
+        maker = PanelMaker(definition, LINE, file["gathers"][()])
+    for panels, index in zip(store.panels([3, 38], rank=1), (3, 38), strict=True):
+        gathers = survey.gathers([index])[0]
+        np.testing.assert_array_equal(panels, maker.panels(gathers, rank=1).astype(np.float16))
+        assert np.ptp(panels[..., -1] - maker.panels(gathers)[..., -1]) > 0.01  # another profile
 
 
 def test_training_models_have_views_that_differ_and_test_models_one(survey, store):
