@@ -14,14 +14,17 @@ from tomo.console import print_table, progress, remark, table
 from tomo.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from data_gen.survey.reader import Survey
     from training.evaluation.evaluate import Evaluation
     from training.evaluation.misfit import Explained
     from training.evaluation.robustness import Sweep
-    from training.runs import Run
+    from training.trained import Trained
 
 
 def evaluate(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of one or several finished runs.")],
+    runs: Annotated[list[Path], typer.Argument(help="Folders of one or several finished runs, or ensembles.")],
     output: Annotated[
         Path | None,
         typer.Option(help="Folder for tables and figures; default: `evaluation` in the first run."),
@@ -70,51 +73,24 @@ def evaluate(
     A model with nothing to compare is left out of the mean; a dash: all were.
     """
     load_tensorflow()
-    from data_gen.survey.reader import Survey
     from tomo import pictures
     from tomo.report.of_evaluation import evaluation_report
     from tomo.report.page import check_replaceable, write_page
     from training.archive import read_card
-    from training.evaluation.evaluate import MEAN_MODEL, RESERVED_NAMES, untouched
+    from training.evaluation.evaluate import MEAN_MODEL, RESERVED_NAMES
     from training.evaluation.evaluate import evaluate as score_runs
     from training.evaluation.files import claim_folder, scores_record, write_robustness, write_scores
     from training.evaluation.robustness import DISTURBANCES, sweep
     from training.evaluation.table import ScoreTable
-    from training.runs import open_run
+    from training.trained import open_trained
 
-    opened = [open_run(folder) for folder in runs]
+    opened = [open_trained(folder) for folder in runs]
     names = [run.name for run in opened]
     if len(set(names)) < len(names):
         raise SettingError("several runs have the same folder name: tables and figures could not tell them apart")
     for name in set(names) & set(RESERVED_NAMES):
         raise SettingError(f"a run called {name!r} could not be told from a column of the tables: rename its folder")
-    surveys = [] if survey is None else [Survey.open(survey)]
-    try:
-        own = opened[0].find_survey()
-    except DataError as error:
-        if not surveys:
-            raise
-        remark(f"only {surveys[0].folder} is scored: {error}")
-    else:
-        surveys = [own, *(each for each in surveys if each.identity() != own.identity())]
-    for run in opened:
-        run.check_geometry(surveys[-1])
-    for run in opened:
-        if run.start is not None and not run.start.known:
-            remark(
-                f"warning: {run.name} began with {run.start.name}, whose training models are not known: some may be "
-                "among those that are scored"
-            )
-    new = [(each, untouched(each, opened)) for each in surveys]
-    for each, indices in new:
-        if len(indices) < len(each.test):
-            left_out = len(each.test) - len(indices)
-            remark(f"{each.folder}: {left_out} of {len(each.test)} test models are left out, a run was trained on them")
-    new = [(each, indices) for each, indices in new if len(indices)]
-    if not new or new[-1][0] is not surveys[-1]:
-        raise DataError(f"{surveys[-1].folder} has no test models that are new to all runs")
-    for each, indices in new:
-        each.verify(only=indices)
+    new = _surveys(opened, survey)
     folder = output or runs[0] / "evaluation"
     page = folder / "report.html"
     if report:
@@ -123,7 +99,7 @@ def evaluate(
     for run in opened:
         run.history()  # which is written down in the end
 
-    cards = [read_card(run.model_file) for run in opened]
+    cards = [read_card(each.first.model_file) for each in opened]
     mean = cards[0].mean_velocity
     evaluations = [score_runs(opened, mean, each, indices) for each, indices in new]
     explained: dict[str, Explained] = {}
@@ -159,8 +135,46 @@ def evaluate(
     print(f"Scores and figures are in {folder}" + (f", and the report is {page}" if report else ""))
 
 
+def _surveys(trained: Sequence[Trained], other: Path | None) -> list[tuple[Survey, np.ndarray]]:
+    """What is scored: the survey of the training, where it is there, and `other`, each with its models that are new.
+
+    Raises DataError where there are none in the last one, and for damaged gathers.
+    """
+    from data_gen.survey.reader import Survey
+    from training.evaluation.evaluate import untouched
+
+    surveys = [] if other is None else [Survey.open(other)]
+    try:
+        own = trained[0].first.find_survey()
+    except DataError as error:
+        if not surveys:
+            raise
+        remark(f"only {surveys[0].folder} is scored: {error}")
+    else:
+        surveys = [own, *(each for each in surveys if each.identity() != own.identity())]
+    for one in trained:
+        one.check_geometry(surveys[-1])
+    for run in (run for one in trained for run in one.runs):
+        if run.start is not None and not run.start.known:
+            remark(
+                f"warning: {run.name} began with {run.start.name}, whose training models are not known: some may be "
+                "among those that are scored"
+            )
+    new = [(each, untouched(each, trained)) for each in surveys]
+    for each, indices in new:
+        if len(indices) < len(each.test):
+            left_out = len(each.test) - len(indices)
+            remark(f"{each.folder}: {left_out} of {len(each.test)} test models are left out, a run was trained on them")
+    new = [(each, indices) for each, indices in new if len(indices)]
+    if not new or new[-1][0] is not surveys[-1]:
+        raise DataError(f"{surveys[-1].folder} has no test models that are new to all runs")
+    for each, indices in new:
+        each.verify(only=indices)
+    return new
+
+
 def _physics(
-    evaluations: Sequence[Evaluation], runs: Sequence[Run], count: int
+    evaluations: Sequence[Evaluation], trained: Sequence[Trained], count: int
 ) -> tuple[list[Evaluation], dict[str, Explained]]:
     """The evaluations with data misfits of each predictor's, and the true models', first `count` samples.
 
@@ -174,7 +188,7 @@ def _physics(
 
     found = []
     explained: dict[str, Explained] = {}
-    total = sum(min(count, len(each.indices)) * (2 + len(runs)) for each in evaluations)
+    total = sum(min(count, len(each.indices)) * (2 + len(trained)) for each in evaluations)
     with progress("simulating", total, "models") as advance:
         for evaluation in evaluations:
             simulator = Simulator(evaluation.survey.acquisition)

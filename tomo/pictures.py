@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from training.evaluation.evaluate import Evaluation
     from training.evaluation.misfit import Explained
     from training.evaluation.robustness import Sweep
-    from training.runs import Run
+    from training.trained import Trained
 
 DPI = 300
 """Of pictures in pixels, as journals ask for."""
@@ -58,7 +58,7 @@ def recorded(gathers: np.ndarray, live: np.ndarray) -> np.ndarray:
     return gathers if live.all() else np.where(live[..., None], gathers, np.nan)
 
 
-def draw_predictions(evaluation: Evaluation, runs: Sequence[Run], count: int, folder: Path) -> None:
+def draw_predictions(evaluation: Evaluation, trained: Sequence[Trained], count: int, folder: Path) -> None:
     """Draw `predictions.png`, `errors.png` and `logs.png` of `count` models.
 
     They are spread evenly over the ranks of the runs' mean squared error, from the best to the worst predicted one.
@@ -66,7 +66,7 @@ def draw_predictions(evaluation: Evaluation, runs: Sequence[Run], count: int, fo
     """
     acquisition = evaluation.survey.acquisition
     spacing = acquisition.grid.spacing
-    errors = [[row.mse for row in evaluation.scores[run.name]] for run in runs]
+    errors = [[row.mse for row in evaluation.scores[each.name]] for each in trained]
     ranks = ranks_shown(len(evaluation.indices), count)
     chosen = np.argsort(np.mean(errors, axis=0), kind="stable")[list(ranks)]
     reference = evaluation.reference[chosen]
@@ -153,14 +153,14 @@ def draw_explained(explained: Explained, acquisition: Acquisition, title: str, p
     save_with_pdf(figure, path)
 
 
-def draw_convergence(runs: Sequence[Run], path: Path) -> None:
-    """Draw validation loss [(m/s)²] and SSIM over the runs' epochs; nothing without validation."""
+def draw_convergence(trained: Sequence[Trained], path: Path) -> None:
+    """Draw validation loss [(m/s)²] and SSIM over the epochs of trainings; nothing without validation."""
     curves = {}
-    for run in runs:
-        history = run.history()
+    for each in trained:
+        history = each.history()
         if "val_loss" in history:
             loss = np.array(history["val_loss"]) * KILOMETRE**2
-            curves[run.name] = [Curve(np.arange(1, len(loss) + 1), loss, np.array(history["val_ssim"]))]
+            curves[each.name] = [Curve(np.arange(1, len(loss) + 1), loss, np.array(history["val_ssim"]))]
     if curves:
         save_with_pdf(tomography_convergence(curves, of="validation"), path)
 

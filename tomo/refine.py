@@ -155,10 +155,10 @@ def _given(
     import numpy as np
 
     from data_gen.survey.reader import Survey
-    from training.ensemble import is_ensemble, member_folder
+    from training.ensemble import is_ensemble
     from training.evaluation.evaluate import untouched
     from training.predictor import network_file
-    from training.runs import open_run
+    from training.trained import open_trained
 
     if gathers is not None and of_models is not None:
         raise SettingError("gathers of a file or --survey, not both")
@@ -167,8 +167,8 @@ def _given(
             raise SettingError("--origin is for files of gathers")
         if not is_ensemble(run) and network_file(run).parent != run:
             raise DataError(f"{run} is a network alone, whose training models are not known: name a file of gathers")
-        opened = open_run(member_folder(run, 0) if is_ensemble(run) else run)
-        survey = opened.find_survey() if of_models is None else Survey.open(of_models)
+        opened = open_trained(run)
+        survey = opened.first.find_survey() if of_models is None else Survey.open(of_models)
         opened.check_geometry(survey)
         indices = untouched(survey, [opened])[:models]
         if not len(indices):

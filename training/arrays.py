@@ -12,7 +12,7 @@ from data_gen.acquisition import Acquisition
 from data_gen.survey.arrays import ArraySurvey
 from models.registry import NETWORKS, PANELS
 from training.fit import train as train_run
-from training.predictor import Predictor, load
+from training.predictor import Predictor, load_predictor
 from training.recipes import CONVOLUTIONS, IMAGING
 from training.runs import begin_run
 from training.settings import choose
@@ -41,4 +41,4 @@ def train(
     run = begin_run(Path(output), chosen, survey)
     if not run.finished:
         train_run(run, survey)
-    return load(run.folder)
+    return load_predictor(run.folder)

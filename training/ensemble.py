@@ -20,8 +20,10 @@ from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
 from data_gen.files import write_json
 from data_gen.reading import read_json, reading, typed
+from data_gen.salt import SALT_VELOCITY
 from data_gen.survey.reader import Survey
-from training.predictor import Predictor, load
+from training.decision import choose_salt_from, decide
+from training.predictor import Predictor, load_predictor
 from training.runs import split
 
 RECORD = "ensemble.json"
@@ -37,12 +39,13 @@ class Calibration:
     """What the deviations of an ensemble are worth on its validation models.
 
     `factor` multiplies the members' standard deviation; `covered` is the share of errors within two such deviations
-    without it; `models` so many were looked at.
+    without it; `models` so many were looked at. Means above `salt_from` [m/s] are salt (see `training.decision`).
     """
 
     factor: float
     covered: float
     models: int
+    salt_from: float = SALT_VELOCITY
 
 
 def member_folder(folder: Path, member: int) -> Path:
@@ -70,9 +73,11 @@ def covered(errors: np.ndarray, deviation: np.ndarray) -> float:
 
 def calibrate(predictions: np.ndarray, reference: np.ndarray) -> Calibration:
     """The factor for the members' predictions (member, model, depth, x) of models (model, depth, x) [m/s]."""
-    errors, deviation = predictions.mean(axis=0) - reference, spread(predictions)
+    mean, deviation = predictions.mean(axis=0), spread(predictions)
+    salt_from = choose_salt_from(mean, reference)
+    errors = decide(mean, salt_from) - reference
     factor = float(np.quantile(np.abs(errors) / (2 * deviation), COVERED))
-    return Calibration(factor, covered(errors, deviation), len(reference))
+    return Calibration(factor, covered(errors, deviation), len(reference), salt_from)
 
 
 def spread(predictions: np.ndarray) -> np.ndarray:
@@ -83,8 +88,8 @@ def spread(predictions: np.ndarray) -> np.ndarray:
 class Ensemble:
     """The networks of an ensemble, ready for use: what `training.load` returns for its folder."""
 
-    def __init__(self, members: Sequence[Predictor], factor: float) -> None:
-        self.members, self.factor = members, factor
+    def __init__(self, members: Sequence[Predictor], calibration: Calibration) -> None:
+        self.members, self.calibration = members, calibration
         self.card, self.network = members[0].card, members[0].network
 
     @property
@@ -117,7 +122,8 @@ class Ensemble:
 
     def of(self, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and deviation (model, depth, x) [m/s] of the members' predictions (member, model, depth, x)."""
-        return predictions.mean(axis=0), self.factor * spread(predictions)
+        mean = decide(predictions.mean(axis=0), self.calibration.salt_from)
+        return mean, self.calibration.factor * spread(predictions)
 
 
 def finish_ensemble(folder: Path, members: int, survey: Survey) -> Calibration:
@@ -125,7 +131,7 @@ def finish_ensemble(folder: Path, members: int, survey: Survey) -> Calibration:
 
     Raises DataError without such models.
     """
-    predictors = [load(member_folder(folder, member)) for member in range(members)]
+    predictors = [load_predictor(member_folder(folder, member)) for member in range(members)]
     _, validation = split(survey, predictors[0].card.settings.validation)
     if not len(validation):
         raise DataError(f"{folder} cannot be calibrated: no models were held back for validation")
@@ -141,7 +147,7 @@ def read_record(folder: Path) -> tuple[int, Calibration]:
     record = read_json(path)
     with reading(path):
         members, calibration = record.pop("members"), typed(Calibration, record)
-        if type(members) is not int or members < 2 or calibration.factor <= 0:
+        if type(members) is not int or members < 2 or calibration.factor <= 0 or calibration.salt_from <= 0:
             raise ValueError(f"{members!r} members and a factor of {calibration.factor:g}")
     return members, calibration
 
@@ -149,12 +155,12 @@ def read_record(folder: Path) -> tuple[int, Calibration]:
 def load_ensemble(folder: Path) -> Ensemble:
     """The ensemble in a folder; raises DataError where its record or a member is missing or damaged."""
     members, calibration = read_record(folder)
-    loaded = [load(member_folder(folder, member)) for member in range(members)]
+    loaded = [load_predictor(member_folder(folder, member)) for member in range(members)]
     first = loaded[0].card
     for member, each in enumerate(loaded):
         if each.card.acquisition != first.acquisition or each.card.panels != first.panels:
             raise DataError(f"{member_folder(folder, member)} reads something else than member-0: no ensemble")
-    return Ensemble(loaded, calibration.factor)
+    return Ensemble(loaded, calibration)
 
 
 def by_deviation(errors: np.ndarray, deviation: np.ndarray, classes: int = 12) -> tuple[np.ndarray, np.ndarray]:

@@ -6,20 +6,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import keras
+import numpy as np
 
 from data_gen.errors import SettingError
 from data_gen.files import locked, sweep
+from data_gen.salt import SALT_VELOCITY
 from data_gen.survey.reader import Survey
 from models.conditioning import Conditioning
 from models.registry import NETWORKS
 from training.archive import Card, save_network
 from training.augmentation import AUGMENTATIONS
 from training.callbacks import Average, Checkpoint, Diverged, Scores, assign
+from training.decision import choose_salt_from
 from training.log import Log
 from training.loss import LOSSES
 from training.optimizers import make_optimizer
 from training.panels import samples_of
-from training.pipeline import training_partition
+from training.pipeline import in_order, training_partition
 from training.runs import Run, split
 from training.samples import PanelSamples, Samples, mean_velocity
 from training.settings import PRECISIONS, Settings
@@ -61,6 +64,20 @@ def _in_single_precision(model: keras.Model, settings: Settings, conditioning: C
     final = NETWORKS[settings.network].build(conditioning, keras.Model, settings.seed, "float32")
     final.set_weights(model.get_weights())
     return final
+
+
+def salt_from(network: keras.Model, samples: Samples, validation: np.ndarray) -> float:
+    """The velocity [m/s] from which on the network's answers are salt, chosen on the models of these indices.
+
+    Panels in the best reference alone decide, which are there.
+    """
+    if not len(validation):
+        return SALT_VELOCITY
+    answers = []
+    for inputs, _ in in_order(samples, validation):
+        mirrored = network.predict_on_batch(inputs[:, :, ::-1])[..., ::-1]
+        answers.append((network.predict_on_batch(inputs) + mirrored) / 2)
+    return choose_salt_from(np.concatenate(answers), samples.survey.velocity(validation))
 
 
 def train(
@@ -116,10 +133,10 @@ def train(
                 )
         assign(model, average.weights if average.best is None else average.best)
         final = _in_single_precision(model, settings, conditioning)
-        definition = samples.definition if isinstance(samples, PanelSamples) else None
-        save_network(
-            final, Card(settings, run.acquisition, mean_velocity(survey, survey.train), definition), run.model_file
-        )
+        card = Card(settings, run.acquisition, mean_velocity(survey, survey.train))
+        if isinstance(samples, PanelSamples):
+            card = replace(card, panels=samples.definition, salt_from=salt_from(final, samples, validation))
+        save_network(final, card, run.model_file)
         if not keep_checkpoint:
             run.checkpoint_file.unlink(missing_ok=True)
         return final

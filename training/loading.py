@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from training.ensemble import Ensemble, is_ensemble, load_ensemble
-from training.predictor import Predictor
-from training.predictor import load as load_run
+from training.predictor import Predictor, load_predictor
 
 
 def load(run: str | Path) -> Predictor | Ensemble:
@@ -25,4 +24,4 @@ def load(run: str | Path) -> Predictor | Ensemble:
     >>> predictor.predict(gathers[0]).shape
     (1, 40, 40)
     """
-    return load_ensemble(Path(run)) if is_ensemble(Path(run)) else load_run(run)
+    return load_ensemble(Path(run)) if is_ensemble(Path(run)) else load_predictor(run)

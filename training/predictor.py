@@ -15,6 +15,7 @@ from data_gen.migration.panels import PanelMaker
 from data_gen.migration.reference import simulate_profiles
 from data_gen.survey.reader import Survey
 from training.archive import Card, load_network, read_card
+from training.decision import decide
 from training.panels import samples_of
 from training.pipeline import PREDICTION_BATCH, in_order
 from training.runs import open_run
@@ -25,7 +26,7 @@ docs/experiments.md."""
 
 
 class Predictor:
-    """The network of a run, with what it was trained with; see `load`."""
+    """The network of a run, with what it was trained with; see `load_predictor`."""
 
     def __init__(self, network: keras.Model, card: Card) -> None:
         self.network, self.card = network, card
@@ -84,7 +85,8 @@ class Predictor:
     def velocity(self, inputs: np.ndarray) -> np.ndarray:
         """The network's answer (model, depth, x) [m/s] to its inputs (rank, model, ...).
 
-        Panels in each of the references are also given mirrored, the answers averaged, and kept to the limits.
+        Panels in each of the references are also given mirrored, the answers averaged and kept to the limits, and what
+        may be salt is decided.
         """
         if self.card.panels is None:
             return self._answers(inputs[0])
@@ -92,7 +94,7 @@ class Predictor:
         turned = both.reshape(2, *inputs.shape[:2], *both.shape[1:])
         answers = (turned[0] + turned[1, ..., ::-1]) / 2
         weighted = np.average(answers, axis=0, weights=RANK_WEIGHTS).astype(np.float32)
-        return np.clip(weighted, *self.acquisition.velocity_limits)
+        return decide(np.clip(weighted, *self.acquisition.velocity_limits), self.card.salt_from)
 
     def _answers(self, inputs: np.ndarray) -> np.ndarray:
         return self.network.predict(inputs, batch_size=PREDICTION_BATCH, verbose=0)
@@ -110,7 +112,7 @@ class Predictor:
 PRETRAINED = "pretrained"
 
 
-def load(run: str | Path) -> Predictor:
+def load_predictor(run: str | Path) -> Predictor:
     """The network of a finished run: its folder, or its `model.keras` alone; or the one that comes with tomo,
     `pretrained`.
 
@@ -121,7 +123,7 @@ def load(run: str | Path) -> Predictor:
 
 
 def network_file(run: str | Path) -> Path:
-    """The archive of a run's network, by any of the names that `load` takes; raises DataError as that."""
+    """The archive of a run's network, by any of the names that `load_predictor` takes; raises DataError as that."""
     path = Path(run)
     if str(run) == PRETRAINED and not path.exists():
         return Path(str(importlib.resources.files("models") / "pretrained" / "laptop.keras"))

@@ -33,6 +33,7 @@ from training.fit import train
 from training.runs import begin_run, open_run
 from training.samples import GatherSamples
 from training.settings import Settings
+from training.trained import open_trained
 
 TRAIN = """
 import sys
@@ -110,7 +111,7 @@ def test_runs_learn_and_are_folders(survey, tmp_path, optimizer):
     card = read_card(run.model_file)
     assert (card.settings, card.acquisition) == (run.settings, survey.acquisition)
     np.testing.assert_allclose(card.mean_velocity, survey.velocity(survey.train).mean(0), rtol=1e-6)
-    evaluation = evaluate([run], card.mean_velocity, survey, survey.train[24:])
+    evaluation = evaluate([open_trained(run.folder)], card.mean_velocity, survey, survey.train[24:])
     assert set(evaluation.scores) == {MEAN_MODEL, optimizer}
     # The lowest loss that `fit` saw on the validation models, in (km/s)², is the table's, in (m/s)².
     assert evaluation.means()[optimizer]["loss"] == pytest.approx(1e6 * min(history["val_loss"]), rel=1e-5)

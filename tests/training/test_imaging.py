@@ -26,6 +26,7 @@ from data_gen.survey.reader import Survey
 from data_gen.survey.specification import SurveySpecification
 from models.conditioning import Conditioning
 from models.registry import NETWORKS
+from tomo.evaluate import evaluate as evaluate_command
 from tomo.predict import predict
 from tomo.refine import refine
 from tomo.train import train as train_command
@@ -33,6 +34,7 @@ from training.archive import publish
 from training.benchmark import lines, refinement
 from training.benchmark.calibration import measure_calibration
 from training.benchmark.imaging import compare_imaging, summary
+from training.decision import decide
 from training.evaluation.evaluate import evaluate
 from training.fit import train
 from training.loss import PseudoHuberError, SquaredError
@@ -41,6 +43,7 @@ from training.pipeline import training_partition
 from training.runs import begin_run, open_run
 from training.settings import Settings
 from training.sqgn import SecondOrderModel
+from training.trained import open_trained
 
 LINE = Acquisition(Grid(40, 40, 15.0), sources=4, receivers=20, samples=60, sample_interval=0.008)
 SETTINGS = Settings(
@@ -149,7 +152,7 @@ def test_the_final_network_loads_in_plain_keras_and_says_the_same(run, survey):
         panels = samples.inputs(survey.test, rank=rank).astype(np.float32)
         for inputs, turn in ((panels, 1), (panels[:, :, ::-1], -1)):
             mean += weight / 2 * network.predict(inputs, verbose=0)[..., ::turn]
-    kept = np.clip(mean, *LINE.velocity_limits)
+    kept = decide(np.clip(mean, *LINE.velocity_limits), predictor.card.salt_from)
     np.testing.assert_allclose(predictor.predict_models(survey, survey.test), kept, rtol=1e-5)
 
 
@@ -200,7 +203,7 @@ def test_scores_on_a_survey_of_another_line(run, survey, tmp_path):
     fewer = replace(LINE, receivers=10)
     write_survey(tmp_path / "other", SurveySpecification(fewer, models=4, train_models=0, seed=5))
     other = Survey.open(tmp_path / "other")
-    evaluation = evaluate([run], training.load(run.folder).card.mean_velocity, other, other.test)
+    evaluation = evaluate([open_trained(run.folder)], training.load(run.folder).card.mean_velocity, other, other.test)
     assert np.isfinite(evaluation.means()["unet"]["rmse"])
 
 
@@ -289,7 +292,9 @@ def test_other_lines_are_scored_on_the_same_models(run, survey, tmp_path, monkey
     results = lines.compare_lines([run.folder], survey, tmp_path / "lines.json")
     assert json.loads((tmp_path / "lines.json").read_text()) == results
     assert results["lines"]["half the receivers"]["acquisition"]["receivers"] == 10
-    own = evaluate([run], np.zeros(LINE.grid.shape, np.float32), survey, survey.test).means()["unet"]
+    own = evaluate([open_trained(run.folder)], np.zeros(LINE.grid.shape, np.float32), survey, survey.test).means()[
+        "unet"
+    ]
     # Panels on disk are float16.
     assert results["lines"]["as trained"]["scores"]["unet"]["rmse"] == pytest.approx(own["rmse"], rel=1e-2)
 
@@ -348,6 +353,11 @@ def test_tomo_train_makes_an_ensemble_and_tomo_predict_its_deviation(survey, tmp
     with h5py.File(tmp_path / "p.h5") as file:
         assert file["deviation"].shape == file["velocity"].shape
         assert np.all(file["deviation"][:] > 0)
+    evaluate_command([folder, folder / "member-1"], output=tmp_path / "scores", samples=1, report=True)
+    scores = json.loads((tmp_path / "scores" / "scores.json").read_text())
+    assert scores["runs"]["both"]["members"] == 2
+    assert scores["surveys"][0]["scores"].keys() == {"mean model", "both", "member-1"}
+    assert "Standard deviation of the ensemble" in (tmp_path / "scores" / "report.html").read_text()
     results = measure_calibration(folder, survey, [], tmp_path / "calibration.json")
     assert json.loads((tmp_path / "calibration.json").read_text()) == results
     assert results["surveys"]["validation"]["covered"] == pytest.approx(0.95, abs=2e-3)

@@ -19,7 +19,7 @@ from training.evaluation.evaluate import DATA_MISFIT, MEAN_MODEL, TRUE_MODEL, Ev
 from training.evaluation.misfit import Explained
 from training.evaluation.robustness import Sweep
 from training.evaluation.table import SCORES
-from training.runs import Run
+from training.trained import Trained
 
 MODELS = 3
 """Models drawn: the best, the median and the worst."""
@@ -42,34 +42,32 @@ TERMS = (
 
 def evaluation_report(
     evaluations: Sequence[Evaluation],
-    runs: Sequence[Run],
+    trained: Sequence[Trained],
     record: Mapping[str, Any],
     explained: Mapping[str, Explained] | None = None,
     sweeps: Sequence[Sweep] = (),
-    deviations: Mapping[str, np.ndarray] | None = None,
 ) -> Report:
-    """The page of evaluations of some runs; pictures are of the last one.
+    """The page of evaluations of runs and ensembles; pictures are of the last one.
 
     Args:
         evaluations: on one survey or several.
-        runs: that were evaluated.
+        trained: what was evaluated.
         record: what `scores.json` says of them.
         explained: the gathers of the last evaluation's first models by predictor, where they were simulated.
         sweeps: scores against disturbances, where they were asked for.
-        deviations: by run, the standard deviation of an ensemble's members (sample, depth, x) [m/s].
     """
     last = evaluations[-1]
-    names = [run.name for run in runs]
-    sections = [_scores(evaluations), _models(last, names, deviations or {})]
+    names = [each.name for each in trained]
+    sections = [_scores(evaluations), _models(last, names)]
     if explained:
         sections.append(_gathers(last, names, explained))
-    charts = training_charts(runs)
+    charts = training_charts(trained)
     if charts:
         sections.append(Section("training", "Training", "How each run converged, over epochs and over time.",
                                 charts=charts))  # fmt: skip
     if sweeps:
         sections.append(_robustness(sweeps, last.means()[MEAN_MODEL]))
-    sections.append(_settings(evaluations, runs, record))
+    sections.append(_settings(evaluations, trained, record))
     surveys = " and ".join(f"{len(each.indices)} test models of {each.survey.name}" for each in evaluations)
     lead = f"Velocity models predicted from shot gathers, scored on {surveys} that none of the networks was trained on."
     return Report(
@@ -137,7 +135,7 @@ def _score_table(evaluation: Evaluation) -> Table:
     )
 
 
-def _models(evaluation: Evaluation, names: Sequence[str], deviations: Mapping[str, np.ndarray]) -> Section:
+def _models(evaluation: Evaluation, names: Sequence[str]) -> Section:
     errors = np.mean([[row.mse for row in evaluation.scores[name]] for name in names], axis=0)
     order = np.argsort(errors, kind="stable")
     cases = []
@@ -147,7 +145,7 @@ def _models(evaluation: Evaluation, names: Sequence[str], deviations: Mapping[st
             {name: evaluation.predictions[name][sample] for name in (MEAN_MODEL, *names)},
             evaluation.reference[sample],
             {name: rows[sample] for name, rows in evaluation.scores.items()},
-            {name: values[sample] for name, values in deviations.items()},
+            {name: values[sample] for name, values in evaluation.deviations.items()},
         )
         said = "; ".join(f"{name}: {scored(model.scores[name])}" for name in names)
         rows = velocity_rows(model, evaluation.survey.acquisition)
@@ -197,15 +195,16 @@ def _robustness(sweeps: Sequence[Sweep], mean_model: Mapping[str, float]) -> Sec
     return Section("robustness", "Robustness", "Scores as the gathers get worse, to the right.", charts=tuple(charts))
 
 
-def _settings(evaluations: Sequence[Evaluation], runs: Sequence[Run], record: Mapping[str, Any]) -> Section:
+def _settings(evaluations: Sequence[Evaluation], trained: Sequence[Trained], record: Mapping[str, Any]) -> Section:
     described = {}
-    for run in runs:
+    for each in trained:
+        run = each.first
         start = {"began with": run.start.name or "itself"} if run.start is not None else {}
         trained_with = {"survey": run.survey.name if run.survey else "arrays", "survey identity": run.identity[:12]}
-        described[run.name] = {**record["runs"][run.name], **start, **trained_with, **recorded_versions(run.folder)}
-    for each in described.values():
+        described[each.name] = {**record["runs"][each.name], **start, **trained_with, **recorded_versions(run.folder)}
+    for values in described.values():
         for key in dict.fromkeys(key for other in described.values() for key in other):
-            each.setdefault(key, "-")
+            values.setdefault(key, "-")
     surveys = []
     for evaluation in evaluations:
         survey = evaluation.survey

@@ -10,14 +10,14 @@ from figures.palette import KILOMETRE
 from figures.report.charts import Line, line_chart
 from figures.report.vector import scheme_svg
 from tomo.report.content import Picture
-from training.runs import Run
+from training.trained import Trained
 
 MINUTE, HOUR = 60.0, 3600.0
 
 
-def training_charts(runs: Sequence[Run]) -> tuple[Picture, ...]:
-    """Loss [(m/s)²] and SSIM of the validation models of each run; the training loss where no run has any."""
-    histories = {run.name: run.history() for run in runs}
+def training_charts(trained: Sequence[Trained]) -> tuple[Picture, ...]:
+    """Loss [(m/s)²] and SSIM of the validation models of each; the training loss where none has any."""
+    histories = {each.name: each.history() for each in trained}
     histories = {name: history for name, history in histories.items() if history["loss"]}
     validated = {name: history for name, history in histories.items() if "val_loss" in history}
     if not histories:

@@ -14,11 +14,12 @@ from data_gen.files import write_json
 from data_gen.reading import earlier_results
 from data_gen.survey.reader import Survey
 from training.benchmark.comparison import machine
-from training.ensemble import by_deviation, covered, load_ensemble, member_folder
+from training.ensemble import by_deviation, covered, load_ensemble
 from training.evaluation.evaluate import untouched
 from training.evaluation.files import without_nan
 from training.evaluation.scores import mean_scores, score
-from training.runs import open_run, split
+from training.runs import split
+from training.trained import open_trained
 
 VALIDATION = "validation"
 
@@ -31,11 +32,11 @@ def measure_calibration(folder: Path, survey: Survey, others: Sequence[Survey], 
     with models that were trained on, and where two have the same name.
     """
     ensemble = load_ensemble(folder)
-    runs = [open_run(member_folder(folder, member)) for member in range(len(ensemble.members))]
-    if not survey.is_or_was(runs[0].identity):
+    trained = open_trained(folder)
+    if not survey.is_or_was(trained.first.identity):
         raise DataError(f"{folder} was not trained on {survey.name}")
     for other in others:
-        if len(untouched(other, runs)) < len(other.test):
+        if len(untouched(other, [trained])) < len(other.test):
             raise DataError(f"{other.name} holds models of the training set: it cannot be tested on")
     _, validation = split(survey, ensemble.card.settings.validation)
     parts = {VALIDATION: (survey, validation), survey.name: (survey, survey.test)}
@@ -45,7 +46,7 @@ def measure_calibration(folder: Path, survey: Survey, others: Sequence[Survey], 
         parts[other.name] = (other, other.test)
     results: dict[str, Any] = {
         "members": len(ensemble.members),
-        "factor": ensemble.factor,
+        "factor": ensemble.calibration.factor,
         "machine": machine(),
         "surveys": {},
     }

@@ -23,9 +23,10 @@ from training.benchmark.comparison import machine
 from training.evaluation.evaluate import evaluate, untouched
 from training.evaluation.scores import Scores
 from training.fit import train
-from training.runs import begin_run, open_run
+from training.runs import begin_run
 from training.samples import mean_velocity
 from training.settings import Settings
+from training.trained import open_trained
 
 SCORES = tuple(field.name for field in dataclasses.fields(Scores))
 
@@ -77,7 +78,7 @@ def compare_imaging(
                 train(run, survey)
             processor_seconds = time.process_time() - begun if whole else None
             keras.utils.clear_session()  # a training leaves half a gigabyte behind
-            opened = open_run(run.folder)
+            opened = open_trained(run.folder)
             for test in test_surveys:
                 if (name, seed, test.name) in done:
                     continue

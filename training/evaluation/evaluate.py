@@ -1,4 +1,5 @@
-"""Evaluation: predictions of several runs on models of a survey, scored beside the mean model of the training set."""
+"""Evaluation: predictions of runs and ensembles on models of a survey, scored beside the training
+set's mean model."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from data_gen.survey.reader import Survey
+from training.ensemble import Ensemble
 from training.evaluation.scores import Scores, mean_scores, score
-from training.predictor import load
-from training.runs import Run
+from training.trained import Trained
 
 MEAN_MODEL = "mean model"
 TRUE_MODEL = "true model"
@@ -25,8 +26,9 @@ class Evaluation:
     """What several predictors make of some models of a survey.
 
     `indices` are the models; `reference` and each of `predictions` are (sample, depth, x) in m/s; `scores` holds
-    one row per sample. Predictors are runs by name, and the mean model of the training set. `misfits`, where they were
-    computed, are the data misfits of each predictor's, and of the true models', first samples.
+    one row per sample. Predictors are runs and ensembles by name, and the mean model of the training set. `misfits`,
+    where they were computed, are the data misfits of each predictor's, and of the true models', first samples.
+    `deviations` are the standard deviations (sample, depth, x) [m/s] that ensembles state.
     """
 
     survey: Survey
@@ -35,6 +37,7 @@ class Evaluation:
     predictions: dict[str, np.ndarray]
     scores: dict[str, tuple[Scores, ...]]
     misfits: dict[str, np.ndarray] = field(default_factory=dict)
+    deviations: dict[str, np.ndarray] = field(default_factory=dict)
 
     def means(self) -> dict[str, dict[str, float]]:
         """Mean of each score by predictor, `data_misfit` among them where it was computed."""
@@ -44,26 +47,31 @@ class Evaluation:
         return means
 
 
-def untouched(survey: Survey, runs: Sequence[Run]) -> np.ndarray:
-    """Indices of a survey's test models that none of the runs was trained on, by the content of the models."""
-    trained_on = set().union(*(run.trained_on() for run in runs))
-    return survey.test[np.array([survey.fingerprint(int(index)) not in trained_on for index in survey.test], bool)]
+def untouched(survey: Survey, trained: Sequence[Trained]) -> np.ndarray:
+    """Indices of a survey's test models that nothing of this was trained on, by the content of the models."""
+    seen = set().union(*(each.trained_on() for each in trained))
+    return survey.test[np.array([survey.fingerprint(int(index)) not in seen for index in survey.test], bool)]
 
 
-def evaluate(runs: Sequence[Run], mean: np.ndarray, survey: Survey, indices: np.ndarray) -> Evaluation:
-    """Score runs, and a mean model (depth, x) [m/s], on models of a survey.
+def evaluate(trained: Sequence[Trained], mean: np.ndarray, survey: Survey, indices: np.ndarray) -> Evaluation:
+    """Score what was trained, and a mean model (depth, x) [m/s], on models of a survey.
 
-    Raises DataError where a run was trained on another geometry than the survey's.
+    Raises DataError where it was trained on another geometry than the survey's.
     """
-    for run in runs:
-        run.check_geometry(survey)
+    for each in trained:
+        each.check_geometry(survey)
     reference = survey.velocity(indices)
     predictions = {MEAN_MODEL: np.broadcast_to(mean, reference.shape)}
-    for run in runs:
-        predictions[run.name] = load(run.folder).predict_models(survey, indices)
+    deviations = {}
+    for each in trained:
+        predictor = each.load()
+        if isinstance(predictor, Ensemble):
+            predictions[each.name], deviations[each.name] = predictor.models_with_deviation(survey, indices)
+        else:
+            predictions[each.name] = predictor.predict_models(survey, indices)
     acquisition = survey.acquisition
     scores = {
         name: score(prediction, reference, acquisition.velocity_limits, acquisition.grid.spacing)
         for name, prediction in predictions.items()
     }
-    return Evaluation(survey, indices, reference, predictions, scores)
+    return Evaluation(survey, indices, reference, predictions, scores, deviations=deviations)

@@ -22,7 +22,7 @@ from training.evaluation.evaluate import DATA_MISFIT, Evaluation
 from training.evaluation.robustness import Sweep
 from training.evaluation.scores import Scores
 from training.evaluation.table import ScoreTable
-from training.runs import Run
+from training.trained import Trained
 
 WRITTEN = ("scores.json", "samples.csv", "scores.md", "robustness.json")
 
@@ -42,13 +42,13 @@ def claim_folder(folder: Path) -> None:
         raise MachineError(f"{folder} cannot be made: {reason(error)}") from None
 
 
-def write_scores(evaluations: Sequence[Evaluation], runs: Sequence[Run], folder: Path) -> None:
+def write_scores(evaluations: Sequence[Evaluation], trained: Sequence[Trained], folder: Path) -> None:
     """Write `scores.json`, `samples.csv` and `scores.md` into a folder.
 
     A score with nothing to compare is null in the first and empty in the second. Raises MachineError where a file
     cannot be written.
     """
-    write_json(folder / "scores.json", scores_record(evaluations, runs))
+    write_json(folder / "scores.json", scores_record(evaluations, trained))
     write_text(folder / "scores.md", ScoreTable.of(evaluations).markdown())
     names = [score.name for score in dataclasses.fields(Scores)]
     with (
@@ -66,11 +66,11 @@ def write_scores(evaluations: Sequence[Evaluation], runs: Sequence[Run], folder:
                     writer.writerow([evaluation.survey.name, predictor, int(index), *cells])
 
 
-def scores_record(evaluations: Sequence[Evaluation], runs: Sequence[Run]) -> dict[str, Any]:
+def scores_record(evaluations: Sequence[Evaluation], trained: Sequence[Trained]) -> dict[str, Any]:
     """What `scores.json` says."""
     return {
         "machine": describe_machine(("tomo", "tensorflow", "keras", "numpy")),
-        "runs": {run.name: _described(run) for run in runs},
+        "runs": {each.name: _described(each) for each in trained},
         "surveys": [
             {
                 "survey": evaluation.survey.name,
@@ -97,12 +97,13 @@ def write_robustness(sweeps: Sequence[Sweep], folder: Path) -> None:
     write_json(folder / "robustness.json", record)
 
 
-def _described(run: Run) -> dict[str, Any]:
-    """A run's settings, and what its training took."""
-    seconds = run.history().get("seconds")
+def _described(trained: Trained) -> dict[str, Any]:
+    """Its settings, and what its training took."""
+    seconds = trained.history().get("seconds")
     return {
-        **dataclasses.asdict(run.settings),
-        "training_models": len(run.trained_on()),
+        **dataclasses.asdict(trained.settings),
+        **({"members": len(trained.runs)} if len(trained.runs) > 1 else {}),
+        "training_models": len(trained.trained_on()),
         "training_seconds": seconds[-1] if seconds else None,
     }
 

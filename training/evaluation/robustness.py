@@ -12,8 +12,7 @@ from data_gen.survey.reader import Survey
 from training.augmentation import add_noise, kill_receivers
 from training.evaluation.scores import Scores, mean_scores, score
 from training.pipeline import PREDICTION_BATCH
-from training.predictor import load
-from training.runs import Run
+from training.trained import Trained
 
 NOISE_BAND = (2.0, 30.0)
 """The noise's frequencies [Hz]: those of the signal, so that no filter takes it away."""
@@ -52,17 +51,17 @@ DISTURBANCES = (
 
 @dataclass(frozen=True)
 class Sweep:
-    """Mean scores of each run, by its name, at every level of a disturbance."""
+    """Mean scores of what was trained, by its name, at every level of a disturbance."""
 
     disturbance: Disturbance
     scores: Mapping[str, Sequence[Scores]]
 
 
-def sweep(runs: Sequence[Run], survey: Survey, indices: np.ndarray, disturbance: Disturbance) -> Sweep:
-    """Score runs on models of a survey at every level; all runs see the same data."""
+def sweep(trained: Sequence[Trained], survey: Survey, indices: np.ndarray, disturbance: Disturbance) -> Sweep:
+    """Score what was trained on models of a survey at every level; all see the same data."""
     acquisition = survey.acquisition
     reference = survey.velocity(indices)
-    predictors = {run.name: load(run.folder) for run in runs}
+    predictors = {each.name: each.load() for each in trained}
     found: dict[str, list[Scores]] = {name: [] for name in predictors}
     for level in disturbance.levels:
         predictions: dict[str, list[np.ndarray]] = {name: [] for name in predictors}

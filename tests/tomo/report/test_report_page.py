@@ -26,8 +26,9 @@ from training.evaluation.files import scores_record, write_scores
 from training.evaluation.misfit import Explained
 from training.evaluation.robustness import DISTURBANCES, Sweep
 from training.evaluation.scores import mean_scores, score
-from training.runs import Run, begin_run
+from training.runs import begin_run
 from training.settings import Settings
+from training.trained import Trained
 
 LINE = Acquisition(Grid(16, 24, 15.0), sources=2, receivers=8, samples=30, sample_interval=0.008)
 HOSTILE = "a <b>&amp; [bold] 'run' {{ 7 }}"
@@ -61,7 +62,7 @@ class Elements(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory) -> list[Run]:
+def runs(tmp_path_factory) -> list[Trained]:
     folder = tmp_path_factory.mktemp("runs")
     survey = ArraySurvey(GATHERS, MODELS, LINE, test_models=5)
     made = []
@@ -69,7 +70,7 @@ def runs(tmp_path_factory) -> list[Run]:
         run = begin_run(folder / name, Settings("adamw", "unet", epochs, 2, validation=0.5), survey)
         rows = [f"{epoch},{10.0 * epoch},{9.0 / epoch},{8.0 / epoch},{0.1 * epoch}" for epoch in range(1, epochs + 1)]
         run.history_file.write_text("\n".join(["epoch,seconds,loss,val_loss,val_ssim", *rows]) + "\n")
-        made.append(run)
+        made.append(Trained(run.folder, (run,)))
     return made
 
 
@@ -83,7 +84,8 @@ def evaluation(runs) -> Evaluation:
         name: score(images, reference, LINE.velocity_limits, LINE.grid.spacing) for name, images in predictions.items()
     }
     misfits = {name: RNG.uniform(0, 1, 3) for name in (*predictions, TRUE_MODEL)}
-    return Evaluation(survey, survey.test, reference, predictions, scores, misfits)
+    deviations = {"other": np.abs(reference - 3000)}
+    return Evaluation(survey, survey.test, reference, predictions, scores, misfits, deviations)
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +99,7 @@ def page(evaluation, runs) -> str:
         for kind in DISTURBANCES
     ]
     record = scores_record([evaluation], runs)
-    deviations = {"other": np.abs(evaluation.reference - 3000)}
-    return render(evaluation_report([evaluation], runs, record, explained, sweeps, deviations))
+    return render(evaluation_report([evaluation], runs, record, explained, sweeps))
 
 
 def refinement(models: int) -> Refinement:
@@ -198,7 +199,8 @@ def test_a_page_has_what_was_asked_for_and_no_more(page, evaluation, runs):
     anchors = ["scores", "models", "gathers", "training", "robustness", "settings"]
     assert re.findall(r'<section id="(\w+)"', page) == anchors
     assert "Standard deviation of the ensemble" in page
-    plain = render(evaluation_report([evaluation], runs[:1], scores_record([evaluation], runs[:1])))
+    alone = replace(evaluation, deviations={})
+    plain = render(evaluation_report([alone], runs[:1], scores_record([alone], runs[:1])))
     assert re.findall(r'<section id="(\w+)"', plain) == ["scores", "models", "training", "settings"]
     assert "Standard deviation" not in plain
     assert "What the runs differ in" not in plain
