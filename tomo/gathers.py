@@ -49,4 +49,10 @@ def gathers_for(
                 f"amplitudes, of RMS {found.rms:.3g}, are divided out: their unit does not matter",
             ):
                 remark(f"{path.name}: {text}")
+        before = len(predictor.turned)
         yield given
+        if phases := predictor.turned[before:]:
+            remark(
+                f"{path.name}: the wavelet of {len(phases)} of {len(given)} models has another phase than in "
+                f"training, by {min(phases):.0f} to {max(phases):.0f} degrees: they were turned back for the network"
+            )

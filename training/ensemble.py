@@ -108,6 +108,11 @@ class Ensemble:
         inputs = self.members[0].inputs(gathers, acquisition)
         return self.of(np.stack([member.velocity(inputs) for member in self.members]))
 
+    @property
+    def turned(self) -> list[float]:
+        """As `Predictor.turned`."""
+        return self.members[0].turned
+
     def predict_models(
         self, survey: Survey, indices: np.ndarray, progress: Callable[[int], None] = lambda models: None
     ) -> np.ndarray:

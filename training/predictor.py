@@ -13,6 +13,7 @@ from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
 from data_gen.migration.panels import PanelMaker
 from data_gen.migration.reference import simulate_profiles
+from data_gen.phase import turn
 from data_gen.survey.reader import Survey
 from training.archive import Card, load_network, read_card
 from training.decision import decide
@@ -24,6 +25,9 @@ RANK_WEIGHTS = (3 / 7, 2 / 7, 1 / 7, 1 / 7)
 """What the answers to panels in the best reference, the next best, and so on count in a prediction; see
 docs/experiments.md."""
 
+STRAIGHT = 15.0
+"""Angles [degrees] below this may be an error of the estimate: such gathers are left as they are."""
+
 
 class Predictor:
     """The network of a run, with what it was trained with; see `load_predictor`."""
@@ -31,6 +35,8 @@ class Predictor:
     def __init__(self, network: keras.Model, card: Card) -> None:
         self.network, self.card = network, card
         self._makers: dict[Acquisition, PanelMaker] = {}
+        self.turned: list[float] = []
+        """Phases [degrees] that gathers were turned back by before they were read, so far."""
 
     @property
     def acquisition(self) -> Acquisition:
@@ -40,8 +46,9 @@ class Predictor:
     def predict(self, gathers: np.ndarray, acquisition: Acquisition | None = None) -> np.ndarray:
         """Velocity models (model, depth, x) [m/s] of gathers (model, source, receiver, time), or of one survey alone.
 
-        A network that reads panels takes gathers of any `acquisition` over its grid, in any unit; others those that
-        they were trained for. Raises DataError for gathers that do not fit, or with samples that are not finite.
+        A network that reads panels takes gathers of any `acquisition` over its grid, in any unit, their wavelet's phase
+        turned by any angle; others those that they were trained for. Raises DataError for gathers that do not fit, or
+        with samples that are not finite.
         """
         return self.velocity(self.inputs(gathers, acquisition))
 
@@ -61,6 +68,7 @@ class Predictor:
             raise DataError("gathers hold samples that are not finite")
         if self.card.panels is not None:
             maker = self._maker(acquisition)
+            values = np.stack([self._turned_back(each, maker) for each in values])
             return np.stack([[maker.panels(each, rank=rank) for each in values] for rank in range(self._ranks)])
         elif acquisition != self.acquisition:
             raise DataError(f"this network knows gathers of {self.acquisition} alone, not of {acquisition}")
@@ -98,6 +106,14 @@ class Predictor:
 
     def _answers(self, inputs: np.ndarray) -> np.ndarray:
         return self.network.predict(inputs, batch_size=PREDICTION_BATCH, verbose=0)
+
+    def _turned_back(self, gathers: np.ndarray, maker: PanelMaker) -> np.ndarray:
+        """Gathers whose wavelet has the phase of the references': turned back where it was another one."""
+        phase = maker.phase(gathers)
+        if abs(phase) < STRAIGHT:
+            return gathers
+        self.turned.append(phase)
+        return turn(gathers, -phase).astype(np.float32)
 
     def _maker(self, acquisition: Acquisition) -> PanelMaker:
         """What makes the panels of an acquisition; kept, since its references must be simulated."""

@@ -104,6 +104,13 @@ class PanelMaker:
         self._rays = Rays(traces, definition.depth, definition.x, classes, len(definition.offset_bounds) + 1)
         self._references = References(np.array(definition.profiles), references)
 
+    def phase(self, gathers: np.ndarray) -> float:
+        """By how many degrees the wavelet of gathers (source, receiver, time) is turned, from -180 to 180.
+
+        Raises DataError for gathers without a live trace.
+        """
+        return self._references.phase(*self._traces(gathers))
+
     def panels(self, gathers: np.ndarray, live: np.ndarray | None = None, rank: int = 0) -> np.ndarray:
         """Panels float32 (depth, x, channel) of gathers (source, receiver, time).
 
@@ -112,11 +119,7 @@ class PanelMaker:
         reference explains.
         """
         acquisition, definition = self.acquisition, self.definition
-        traces = np.asarray(gathers, np.float32).reshape(-1, acquisition.samples)
-        heard = np.any(traces != 0, axis=1) & acquisition.live.ravel()
-        alive = heard if live is None else heard & live.ravel()
-        if not alive.any():
-            raise DataError("no trace holds a signal")
+        traces, alive = self._traces(gathers, live)
         fit = self._references.fit(traces, alive, rank)
         residual = self._references.residual(traces, alive, fit)
         profile = Profile(self._references.profiles[fit.number], acquisition.grid.spacing)
@@ -128,3 +131,12 @@ class PanelMaker:
         panels[..., :-1] = np.moveaxis(np.concatenate(images), 0, -1)
         panels[..., -1] = profile.velocity(definition.depth)[:, None] / KILOMETRE
         return panels
+
+    def _traces(self, gathers: np.ndarray, live: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Gathers as traces (trace, sample), and which of them count."""
+        traces = np.asarray(gathers, np.float32).reshape(-1, self.acquisition.samples)
+        heard = np.any(traces != 0, axis=1) & self.acquisition.live.ravel()
+        alive = heard if live is None else heard & live.ravel()
+        if not alive.any():
+            raise DataError("no trace holds a signal")
+        return traces, alive

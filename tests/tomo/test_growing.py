@@ -16,9 +16,10 @@ from tomo.cli import app
 from training.archive import load_network, read_card
 from training.evaluation.evaluate import untouched
 from training.origin import Start
-from training.predictor import load
+from training.predictor import load_predictor
 from training.runs import Run, begin_run, open_run
 from training.start import source_of
+from training.trained import open_trained
 
 LINE = ("--grid", "40x40", "--sources", 3, "--receivers", 16, "--samples", 50)
 
@@ -77,8 +78,9 @@ def test_a_growth_that_was_interrupted_is_finished_with_the_same_bytes(folder, t
 def test_a_run_of_the_smaller_survey_is_scored_on_models_that_are_new_to_it(folder):
     run, survey = open_run(folder / "run"), Survey.open(folder / "survey")
     assert run.find_survey().identity() == survey.identity()
-    np.testing.assert_array_equal(untouched(survey, [run]), np.arange(29, 36))
-    velocity = load(folder / "run").predict_models(survey, np.array([19, 30]))  # of 19 panels were made before
+    np.testing.assert_array_equal(untouched(survey, [open_trained(run.folder)]), np.arange(29, 36))
+    predictor = load_predictor(folder / "run")
+    velocity = predictor.predict_models(survey, np.array([19, 30]))  # of 19 panels were made before
     assert velocity.shape == (2, 40, 40)
     assert np.isfinite(velocity).all()
     longer = tomo("train", folder / "survey", "--epochs", 2, "--views", 2, "--output", folder / "run")

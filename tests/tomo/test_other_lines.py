@@ -21,7 +21,7 @@ from models.conditioning import Conditioning
 from models.registry import NETWORKS
 from tomo.cli import app
 from training.archive import Card, save_network
-from training.predictor import load
+from training.predictor import load_predictor
 from training.settings import Settings
 
 GRID = Grid(40, 44, 15.0)
@@ -88,7 +88,7 @@ def test_what_was_done_is_said_and_the_answer_is_that_of_the_line(predicted, net
     assert "36 of 36 traces are used" in said
     assert "data misfit of the mean model" in said
     line = replace(FIELD, samples=59, sample_interval=0.008)
-    same = load(network).predict(gathers[..., ::2], line)
+    same = load_predictor(network).predict(gathers[..., ::2], line)
     np.testing.assert_allclose(velocity, same, atol=3.0)  # m/s: what resampling leaves
     assert np.ptp(velocity[0], axis=1).max() > 20  # not one answer for all
 

@@ -20,6 +20,7 @@ from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, SettingError
 from data_gen.geology import random_model
 from data_gen.grid import Grid
+from data_gen.phase import turn
 from data_gen.simulator.gradient import ParallelGradient
 from data_gen.survey.arrays import ArraySurvey
 from data_gen.survey.reader import Survey
@@ -150,8 +151,8 @@ def test_the_final_network_loads_in_plain_keras_and_says_the_same(run, survey):
     mean = np.zeros((len(survey.test), *LINE.grid.shape))
     for rank, weight in enumerate((3 / 7, 2 / 7, 1 / 7, 1 / 7)):
         panels = samples.inputs(survey.test, rank=rank).astype(np.float32)
-        for inputs, turn in ((panels, 1), (panels[:, :, ::-1], -1)):
-            mean += weight / 2 * network.predict(inputs, verbose=0)[..., ::turn]
+        for inputs, side in ((panels, 1), (panels[:, :, ::-1], -1)):
+            mean += weight / 2 * network.predict(inputs, verbose=0)[..., ::side]
     kept = decide(np.clip(mean, *LINE.velocity_limits), predictor.card.salt_from)
     np.testing.assert_allclose(predictor.predict_models(survey, survey.test), kept, rtol=1e-5)
 
@@ -373,3 +374,17 @@ def test_tomo_train_makes_an_ensemble_and_tomo_predict_its_deviation(survey, tmp
         train_command(survey.folder, output=folder, members=3, epochs=2, views=1)
     with pytest.raises(DataError, match="holds a run"):
         train_command(survey.folder, output=folder / "member-0", members=2, epochs=1, views=1)
+
+
+@pytest.mark.parametrize("degrees", [60, 180])
+def test_the_phase_of_the_wavelet_changes_little(run, survey, degrees):
+    """It is found from the direct wave, to a few degrees; gathers of 60 samples are turned with an error at their
+    ends."""
+    predictor = training.load(run.folder)
+    gathers = survey.gathers(survey.test[:2])
+    straight = predictor.predict(gathers)
+    assert predictor.turned == []
+    turned = predictor.predict(turn(gathers, degrees))
+    assert np.abs((np.array(predictor.turned) - degrees + 180) % 360 - 180).max() < 15
+    difference = np.sqrt(np.mean((turned - straight) ** 2))
+    assert difference < 0.25 * np.sqrt(np.mean((straight - straight.mean(axis=(0, 2), keepdims=True)) ** 2)) + 60

@@ -20,6 +20,7 @@ from data_gen.errors import DataError
 from data_gen.files import write_json
 from data_gen.grid import Grid
 from data_gen.inversion.invert import invert
+from data_gen.phase import turn
 from data_gen.reading import earlier_results, reading
 from data_gen.simulator.acoustic import Simulator
 from data_gen.simulator.gradient import ParallelGradient
@@ -65,9 +66,7 @@ def record(velocity: np.ndarray, condition: Condition, simulator: Simulator, see
         velocity = finer_model(velocity, condition.finer)
     gathers = simulator.gather(velocity).astype(np.float64)
     if condition.phase:
-        spectrum = np.fft.rfft(gathers, 2 * gathers.shape[-1])
-        turned = np.fft.irfft(spectrum * np.exp(1j * np.deg2rad(condition.phase)), 2 * gathers.shape[-1])
-        gathers = turned[..., : gathers.shape[-1]]
+        gathers = turn(gathers, condition.phase)
     noise = np.random.default_rng(seed).normal(size=gathers.shape)
     return gathers + gathers.std() * 10 ** (-condition.noise / 20) * noise
 
