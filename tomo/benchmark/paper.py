@@ -24,7 +24,10 @@ def mnist(
     only: Only = None,
     epochs: Epochs = None,
     processes: Processes = 1,
-    raw_pixels: Annotated[bool, typer.Option("--raw-pixels", help="Pixels from 0 to 255.")] = False,
+    raw_pixels: Annotated[
+        bool,
+        typer.Option("--raw-pixels/--unit-pixels", help="Pixels to 255, as the authors' code feeds them, or to 1."),
+    ] = True,
 ) -> None:
     """Section 6.1: SGD, SVRG, Adam and SQGN on MNIST; learning rates, mini-batches, variance reduction."""
     from training.benchmark.paper import MNIST
@@ -35,8 +38,7 @@ def mnist(
         MNIST, data, raw_pixels, names=names, seeds=seeds, epochs=epochs or MNIST.epochs, output=output,
         processes=processes, progress=_tell, prepare=load_tensorflow,
     )  # fmt: skip
-    _show(MNIST, results)
-    print(f"Results are in {output}")
+    _show(MNIST, results, output)
 
 
 def tomography(
@@ -49,25 +51,30 @@ def tomography(
 ) -> None:
     """Section 6.2: Adam and SQGN on a survey, with the paper's network in the size for its gathers."""
     from data_gen.survey.reader import Survey
+    from tomo.benchmark.paper_pictures import draw_models
     from tomo.presets import preset_for
     from training.benchmark.paper import TOMOGRAPHY
     from training.benchmark.reproduction import reproduce_tomography
 
     names = TOMOGRAPHY.chosen(only or ())
-    preset = preset_for(Survey.open(data).acquisition)
+    survey = Survey.open(data)
+    preset = preset_for(survey.acquisition)
     results = reproduce_tomography(
         TOMOGRAPHY, data, preset.cnn, preset.cnn_recipe, output, names=names, seeds=seeds,
         epochs=epochs or TOMOGRAPHY.epochs, processes=processes, progress=_tell, prepare=load_tensorflow,
     )  # fmt: skip
-    _show(TOMOGRAPHY, results)
-    print(f"Results are in {output}")
+    _show(TOMOGRAPHY, results, output)
+    picture = output.with_name(f"{output.stem}-models.png")
+    if draw_models(TOMOGRAPHY, output, survey.acquisition, picture):
+        print(f"Predictions are in {picture}")
 
 
 def _tell(row: dict[str, Any]) -> None:
     remark(f"{row['training']}, seed {row['seed']}: loss {row['loss'][-1]}, score {row['score'][-1]}")
 
 
-def _show(experiment: Any, results: dict[str, Any]) -> None:
+def _show(experiment: Any, results: dict[str, Any], output: Path) -> None:
+    from tomo.benchmark.paper_pictures import draw_convergence
     from training.benchmark.paper_tables import cells, header
 
     for each in experiment.tables.values():
@@ -75,3 +82,6 @@ def _show(experiment: Any, results: dict[str, Any]) -> None:
         for row in cells(experiment, each, results):
             shown.add_row(*row)
         print_table(shown)
+    picture = output.with_suffix(".png")
+    draw_convergence(experiment, results, picture)
+    print(f"Results are in {output}, the curves in {picture}")

@@ -57,7 +57,7 @@ class Experiment:
     """Trainings by name, in the order in which they are done, and tables by name.
 
     An epoch has so many `iterations`, or passes over the data once (None). A training whose score stays below `stuck`
-    is counted apart.
+    is counted apart. `panels` are the rows of the figure that shows how trainings converge.
     """
 
     name: str
@@ -66,6 +66,13 @@ class Experiment:
     stuck: float
     trainings: Mapping[str, Training]
     tables: Mapping[str, Table]
+    panels: Sequence[Sequence[str | None]]
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """What the first table calls its trainings."""
+        first = next(iter(self.tables.values()))
+        return {row.training: row.title for row in first.rows}
 
     def chosen(self, only: Sequence[str]) -> list[str]:
         """The trainings of these tables, or with these names; all if none is given.
@@ -159,7 +166,8 @@ def _mnist() -> Experiment:
             ),
         ),
     }
-    return Experiment("mnist", 100, 60, STUCK, trainings, tables)
+    panels = (("sgd", "svrg", None), ("adam", "sqgn-reference", "sqgn"))
+    return Experiment("mnist", 100, 60, STUCK, trainings, tables, panels)
 
 
 MNIST = _mnist()
@@ -192,5 +200,6 @@ TOMOGRAPHY = Experiment(
             ),
         )
     },
+    (("adam-0.01",), ("sqgn-reference",), ("sqgn",)),
 )
 """The paper's section 6.2; full gradients once an epoch."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from data_gen.errors import DataError
-from data_gen.files import whole_file
+from data_gen.files import whole_file, write_json
 from data_gen.machine import describe_machine
 from data_gen.reading import earlier_results, reading
 from data_gen.salt import is_salt
@@ -48,7 +48,8 @@ def reproduce(
     results: dict[str, Any] = {
         "problem": experiment.name, "data": data, "epochs": epochs, "trainings": {}, "machine": _machine(), "rows": [],
     }  # fmt: skip
-    if before := earlier_results(output, *results):
+    before = earlier_results(output, *results)
+    if before.get("rows"):
         with reading(output):
             if any(before[name] != results[name] for name in ("problem", "data", "epochs")):
                 raise DataError(f"{output} holds trainings on other data or of other epochs: choose another file")
@@ -57,6 +58,7 @@ def reproduce(
         settings = dataclasses.asdict(experiment.trainings[name])
         if results["trainings"].setdefault(name, settings) != settings:
             raise DataError(f"{output} holds trainings of {name} with other settings: choose another file")
+    write_json(output, results)  # what cannot be written is told now
     folder = output.with_name(f"{output.stem}-unfinished")
     jobs = []
     for seed in range(seeds):
