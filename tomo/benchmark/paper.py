@@ -26,7 +26,7 @@ def mnist(
     processes: Processes = 1,
     raw_pixels: Annotated[
         bool,
-        typer.Option("--raw-pixels/--unit-pixels", help="Pixels to 255, as the authors' code feeds them, or to 1."),
+        typer.Option("--raw-pixels/--unit-pixels", help="Up to 255, as the authors' code feeds them, or up to 1."),
     ] = True,
 ) -> None:
     """Section 6.1: SGD, SVRG, Adam and SQGN on MNIST; learning rates, mini-batches, variance reduction."""
