@@ -48,12 +48,12 @@ def reproduce(
     results: dict[str, Any] = {
         "problem": experiment.name, "data": data, "epochs": epochs, "trainings": {}, "machine": _machine(), "rows": [],
     }  # fmt: skip
-    before = earlier_results(output, *results)
-    if before.get("rows"):
+    if (before := earlier_results(output, *results)).get("rows"):
         with reading(output):
             if any(before[name] != results[name] for name in ("problem", "data", "epochs")):
                 raise DataError(f"{output} holds trainings on other data or of other epochs: choose another file")
-            results = {**before, "rows": list(before["rows"])}
+            rows = [row for row in before["rows"] if row["training"] and row["seed"] >= 0]
+            results = {**before, "trainings": dict(before["trainings"]), "rows": rows}
     for name in names:
         settings = dataclasses.asdict(experiment.trainings[name])
         if results["trainings"].setdefault(name, settings) != settings:
