@@ -20,6 +20,8 @@ from training.sqgn.optimizer import SQGN
 from training.sqgn.partition import Partition
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
+SHARE_OF_CHECKPOINTS = 0.05
+"""The most of the time that goes into checkpoints: those of large networks are written less often."""
 
 
 @dataclass
@@ -39,7 +41,7 @@ class Curve:
 class Follow(keras.callbacks.Callback):
     """Takes loss and score every `iterations`; ends the training after `epochs` of them, or when it has diverged.
 
-    `score(model)` returns both. What is needed to go on is kept in `checkpoint`, about once a minute.
+    `score(model)` returns both. What is needed to go on is kept in `checkpoint`, at most once a minute.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class Follow(keras.callbacks.Callback):
         self.checkpoint, self.identity = checkpoint, identity
         self.curve = Curve()
         self.spent = np.zeros(2)
-        self._saved = time.monotonic()
+        self._saved, self._pause = time.monotonic(), SECONDS_BETWEEN_CHECKPOINTS
 
     @property
     def over(self) -> bool:
@@ -80,17 +82,19 @@ class Follow(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.curve.rollbacks += float((logs or {}).get("rollbacks", 0.0))
-        if time.monotonic() - self._saved > SECONDS_BETWEEN_CHECKPOINTS:
+        if time.monotonic() - self._saved > self._pause:
             self.save()
         self._mark = _clocks()
 
     def save(self) -> None:
         """Write the checkpoint; raises MachineError where it cannot be written."""
+        begun = time.monotonic()
         record = json.dumps({"identity": self.identity, "curve": asdict(self.curve), "spent": self.spent.tolist()})
         arrays: dict[str, Any] = {f"{i:05d}": np.asarray(variable) for i, variable in enumerate(_state(self.model))}
         with whole_file(self.checkpoint) as temporary, open(temporary, "wb") as file:
             np.savez(file, record=np.array(record), **arrays)
         self._saved = time.monotonic()
+        self._pause = max(SECONDS_BETWEEN_CHECKPOINTS, (self._saved - begun) / SHARE_OF_CHECKPOINTS)
 
     def restore(self, model: keras.Model) -> None:
         """Load the checkpoint, if there is one. Raises DataError where it is damaged or of another training."""

@@ -61,6 +61,7 @@ def test_an_epoch_is_a_part_of_the_data_and_cached_still_gives_svrg_s_iterates(t
 def test_a_training_that_was_killed_goes_on(tmp_path, monkeypatch):
     whole, expected = followed(SQGN(), tmp_path, epochs=9)
     monkeypatch.setattr(curve_module, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(curve_module, "SHARE_OF_CHECKPOINTS", np.inf)
     saved = []
 
     def killed(watch):
