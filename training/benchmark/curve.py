@@ -73,10 +73,9 @@ class Follow(keras.callbacks.Callback):
         self.done += 1
         if self.done % self.iterations == 0:
             for name, value in zip(("loss", "score"), self.score(self.model), strict=True):
-                getattr(self.curve, name).append(float(value) if np.isfinite(value) else None)
-            processor, wall = self.spent.tolist()
-            self.curve.processor_seconds.append(processor)
-            self.curve.seconds.append(wall)
+                getattr(self.curve, name).append(_rounded(value) if np.isfinite(value) else None)
+            for name, value in zip(("processor_seconds", "seconds"), self.spent, strict=True):
+                getattr(self.curve, name).append(_rounded(value))
             self.model.stop_training = self.over
         self._mark = _clocks()
 
@@ -142,6 +141,11 @@ def follow(
         "iterations": watch.iterations,
         "gradients_per_iteration": gradients_per_iteration(model.optimizer, batches),
     }
+
+
+def _rounded(value: float) -> float:
+    """Six digits: more would only make the file larger."""
+    return float(f"{value:.6g}")
 
 
 def _clocks() -> np.ndarray:
