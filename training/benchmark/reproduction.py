@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from data_gen.errors import DataError
-from data_gen.files import whole_file, write_json
+from data_gen.files import locked, whole_file, write_json
 from data_gen.machine import describe_machine
 from data_gen.reading import earlier_results, reading
 from data_gen.salt import is_salt
@@ -43,7 +43,8 @@ def reproduce(
     """Train those of these names from seeds 0, 1, ... that `output` has no row of; returns the results.
 
     `data` says what they are trained on; `work(name, seed, epochs, checkpoint)` returns the function and arguments of a
-    `Job`. Raises DataError for an `output` of other data, other epochs or other settings, else as `side_by_side`.
+    `Job`. Raises DataError for an `output` of other data, other epochs or other settings, MachineError where another
+    process writes it, else as `side_by_side`.
     """
     results: dict[str, Any] = {
         "problem": experiment.name, "data": data, "epochs": epochs, "trainings": {}, "machine": _machine(), "rows": [],
@@ -58,21 +59,25 @@ def reproduce(
         settings = dataclasses.asdict(experiment.trainings[name])
         if results["trainings"].setdefault(name, settings) != settings:
             raise DataError(f"{output} holds trainings of {name} with other settings: choose another file")
-    write_json(output, results)  # what cannot be written is told now
     folder = output.with_name(f"{output.stem}-unfinished")
-    jobs = []
-    for seed in range(seeds):
-        for name in names:
-            checkpoint = folder / f"{name}-{seed}.npz"
-            jobs.append(Job({"training": name, "seed": seed}, *work(name, seed, epochs, checkpoint)))
+    jobs = [
+        Job({"training": name, "seed": seed}, *work(name, seed, epochs, folder / f"{name}-{seed}.npz"))
+        for seed in range(seeds)
+        for name in names
+    ]
 
     def done(row: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError):
-            (folder / f"{row['training']}-{row['seed']}.npz").unlink(missing_ok=True)
-            folder.rmdir()
+        (folder / f"{row['training']}-{row['seed']}.npz").unlink(missing_ok=True)
         progress(row)
 
-    return side_by_side(jobs, results, output, processes, done, prepare)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, "tomo benchmark paper"):
+        write_json(output, results)  # what cannot be written is told now
+        side_by_side(jobs, results, output, processes, done, prepare)
+    with contextlib.suppress(OSError):  # others may be unfinished
+        (folder / ".lock").unlink()
+        folder.rmdir()
+    return results
 
 
 def reproduce_mnist(experiment: Experiment, data: Path, raw_pixels: bool, **options: Any) -> dict[str, Any]:

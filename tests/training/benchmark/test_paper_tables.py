@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data_gen.errors import DataError, SettingError
+from data_gen.errors import DataError, MachineError, SettingError
+from data_gen.files import locked
 from training.benchmark.paper import MNIST, TOMOGRAPHY
 from training.benchmark.paper_tables import cells, header, summary
 from training.benchmark.reproduction import reproduce, salt_spread
@@ -65,8 +66,6 @@ def test_results_are_continued_and_those_of_something_else_refused(tmp_path):
 
     def go(seeds, epochs=2, experiment=MNIST, data=None):
         def work(name, seed, epochs, checkpoint):
-            checkpoint.parent.mkdir(exist_ok=True)
-            checkpoint.touch()
             return made, (name, seed, epochs)
 
         return reproduce(experiment, data or {}, work, ["sgd"], seeds, epochs, file, 1, told.append)
@@ -75,6 +74,9 @@ def test_results_are_continued_and_those_of_something_else_refused(tmp_path):
     assert not folder.exists()
     assert go(2) == json.loads(file.read_text())
     assert [(each["training"], each["seed"]) for each in told] == [("sgd", 0), ("sgd", 1)]
+    folder.mkdir()
+    with locked(folder, "tomo benchmark paper"), pytest.raises(MachineError, match="another tomo benchmark paper"):
+        go(2)
     for change in ({"epochs": 3}, {"data": {"survey": "a"}}, {"experiment": replace(MNIST, name="other")}):
         with pytest.raises(DataError, match="other data or of other epochs"):
             go(2, **change)
