@@ -13,6 +13,8 @@ from small_survey import write_survey
 
 from data_gen.geology import statistics
 from training.benchmark.imaging import summary as seed_summary
+from training.benchmark.paper import MNIST, TOMOGRAPHY, Experiment
+from training.benchmark.paper_tables import cells, header
 from training.benchmark.refinement import summary
 
 ROOT = Path(__file__).parents[1]
@@ -358,6 +360,26 @@ def test_refinement_page_on_how_sure():
     members = [row["rmse"] for name, row in found["surveys"]["laptop"]["scores"].items() if name != "mean"]
     assert f"of which one alone has {np.mean(members):.0f} m/s on the test models" in " ".join(page.split())
     assert f"multiplied by {found['factor']:.1f}" in " ".join(page.split())
+
+
+def paper_tables(experiment: Experiment) -> list[str]:
+    """The paper's tables, its numbers beside ours; dashes for what has not been run."""
+    name = f"paper-{experiment.name}"
+    there = (ROOT / "docs" / "results" / f"{name}.json").exists()
+    found = results(name) if there else {"rows": []}
+    heading = header(experiment)
+    tables = []
+    for table in experiment.tables.values():
+        rows = [f"| {' | '.join(row)} |".replace("|  |", "| |") for row in (heading, *cells(experiment, table, found))]
+        tables.append("\n".join([f"**{table.title}**\n", rows[0], "|" + "---|" * len(heading), *rows[1:]]))
+    return tables
+
+
+@pytest.mark.parametrize("experiment", [MNIST, TOMOGRAPHY], ids=lambda experiment: experiment.name)
+def test_paper_page(experiment):
+    page = text("docs/paper.md")
+    for table in paper_tables(experiment):
+        assert table in page
 
 
 def test_the_example_quotes_what_was_printed():

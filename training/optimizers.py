@@ -29,18 +29,17 @@ FIRST_ORDER_RATE = 1e-2
 """The learning rate of SGD and SVRG, as in the paper (its section 6.1.1)."""
 
 
-def _svrg(rate: Any) -> SQGN:
+def _svrg(rate: Any, **options: Any) -> SQGN:
     """Stochastic variance-reduced gradients (Johnson and Zhang 2013): SQGN's estimator, and no curvature."""
-    return SQGN(
-        rate, history=0, max_step=None, scaling="common", safeguard=False, variance_reduction="svrg", name="svrg"
-    )  # fmt: skip
+    plain = {"history": 0, "max_step": None, "scaling": "common", "safeguard": False, "variance_reduction": "svrg"}
+    return SQGN(rate, **{**plain, **options}, name="svrg")
 
 
 @dataclass(frozen=True)
 class Named:
     """An optimizer `make(learning_rate, **options)` and its own rate; a rate may be a Keras schedule.
 
-    Those of SQGN are of `second_order` and take `curvature_interval` and `max_step`; the others have no options.
+    Options are those of the optimizer's class; those of SQGN are of `second_order`.
     """
 
     make: Callable[..., keras.optimizers.Optimizer]

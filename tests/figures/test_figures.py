@@ -16,6 +16,7 @@ from figures.gathers import gather_comparison, shot_gathers
 from figures.logs import velocity_logs
 from figures.palette import ERROR_MAP, RUN_COLOURS, amplitude_clip, fitted, run_line
 from figures.panels import migrated_panels
+from figures.repetitions import loss_and_score
 from figures.robustness import Panel, robustness
 from figures.velocity import error_panels, velocity_panels
 
@@ -72,6 +73,19 @@ def test_a_diverged_curve_ends_and_says_so():
     names = ["reference (median of 1, 1 diverged)", "wild, all 2 diverged"]
     assert [text.get_text() for text in loss.get_legend().get_texts()] == names
     np.testing.assert_array_equal(loss.get_lines()[2].get_ydata(), sound.loss)
+
+
+def test_repetitions_lie_over_each_other_loss_on_the_left_and_score_on_the_right():
+    x = np.arange(1, 4)
+    curves = {name: [Curve(x, np.full(3, 2e9), np.full(3, 0.6))] * count for name, count in (("a", 5), ("b", 2))}
+    figure = loss_and_score([["a", None], ["b", "c"]], curves, ("loss", "SSIM"), (0.5, 0.7))
+    drawn = [axes for axes in figure.axes if axes.axison]
+    lines = [len(axes.get_lines()) for axes in drawn]
+    assert lines == [5, 2, 0, 5, 2, 0], "three panels, and the right axis of each"
+    assert {axes.get_ylim() for axes in drawn[3:]} == {(0.5, 0.7)}
+    assert len({axes.get_ylim() for axes in drawn[:3]}) == 1
+    assert saved(figure)
+    assert "2e9" in labels(figure)
 
 
 def test_convergence_draws_every_repetition_their_median_and_the_mean_model():

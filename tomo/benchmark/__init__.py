@@ -13,6 +13,7 @@ from tomo.benchmark.lines import lines
 from tomo.benchmark.memory import memory
 from tomo.benchmark.migration import migration
 from tomo.benchmark.optimizer import optimizer
+from tomo.benchmark.paper import mnist, tomography
 from tomo.benchmark.refinement import refinement
 from tomo.benchmark.simulator import simulator
 from tomo.benchmark.stability import stability
@@ -25,3 +26,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 )  # fmt: skip
 for command in COMMANDS:
     benchmark.command()(interruptible(command, continued=command.__name__ in CONTINUED))
+
+paper = typer.Typer(help="The tables of the paper's section 6, its numbers beside ours.", no_args_is_help=True)
+for command in (mnist, tomography):
+    paper.command()(interruptible(command, continued=True))
+benchmark.add_typer(paper, name="paper")

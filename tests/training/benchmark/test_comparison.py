@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from data_gen.errors import DataError, SettingError
 from training.benchmark.comparison import Contender, compare, failures, gradients_per_iteration, repeat, summary
 from training.benchmark.problems import mnist_problem, read_idx, stability
 from training.sqgn import SQGN
-
-
-def write_idx(path, array, packed):
-    header = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
-    content = header + array.tobytes()
-    path.write_bytes(gzip.compress(content) if packed else content)
-
-
-@pytest.fixture
-def digits(tmp_path):
-    """Squares at ten places: as easy as it gets, in MNIST's own format, gzipped and not."""
-    rng = np.random.default_rng(0)
-    for name, count, packed in (("train", 200, True), ("t10k", 50, False)):
-        labels = rng.integers(0, 10, count).astype(np.uint8)
-        images = rng.integers(0, 60, (count, 28, 28)).astype(np.uint8)
-        for image, label in zip(images, labels, strict=True):
-            image[5 * (label // 5) * 2 + 2 :, 5 * (label % 5) + 2 :][:6, :5] = 255
-        ending = ".gz" if packed else ""
-        write_idx(tmp_path / f"{name}-images-idx3-ubyte{ending}", images, packed)
-        write_idx(tmp_path / f"{name}-labels-idx1-ubyte{ending}", labels, packed)
-    return tmp_path
 
 
 def test_all_contenders_are_compared_and_continued(digits, tmp_path):
