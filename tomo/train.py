@@ -65,7 +65,7 @@ def train(
     augment: Annotated[
         str,
         typer.Option(
-            help="none; mirror (left and right, at random); all, of gathers: also noise, dead traces, scaled sources."
+            help="none; mirror (left and right, at random); all: also noise, and of gathers dead traces and scaling."
         ),
     ] = "mirror",
     views: Annotated[
@@ -146,7 +146,9 @@ def _train_one(folder: Path, settings: Settings, survey: Survey, source: Source 
     views = settings.views
     if NETWORKS[settings.network].reads == PANELS:
         with progress("migrating", len(survey) + (views - 1) * len(survey.train), "panels") as advance:
-            samples = samples_of(settings.network, survey, definition_of(run), views=views, progress=advance)
+            samples = samples_of(
+                settings.network, survey, definition_of(run), views=views, noise=settings.noisy_views, progress=advance
+            )
     else:
         samples = samples_of(settings.network, survey)
     learn, _ = split(survey, settings.validation)

@@ -35,15 +35,10 @@ class Augmentation:
     of_gathers: bool = True
 
 
-AUGMENTATIONS = {
-    "none": None,
-    "mirror": Augmentation(source_db=0.0, noise_db=None, dead=0.0),
-    "all": Augmentation(),
-}
+MIRROR = Augmentation(source_db=0.0, noise_db=None, dead=0.0)
 
-
-OF_ANY_INPUT = ("none", "mirror")
-"""The augmentations that are not of gathers alone."""
+AUGMENTATIONS = {"none": None, "mirror": MIRROR, "all": Augmentation()}
+"""Of panels, "all" is mirroring and noise: their views are of parts of the line anyhow, and know no amplitude."""
 
 
 def augment(

@@ -101,7 +101,9 @@ def train(
     with locked(run.folder, "tomo train"):
         sweep(run.folder)
         keras.utils.set_random_seed(settings.seed)
-        samples = samples or samples_of(settings.network, survey, definition_of(run), views=settings.views)
+        samples = samples or samples_of(
+            settings.network, survey, definition_of(run), views=settings.views, noise=settings.noisy_views
+        )
         samples.verify()
         learn, validation = split(survey, settings.validation)
         conditioning = conditioning_of(run) or samples.conditioning(learn)

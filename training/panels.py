@@ -9,7 +9,8 @@ import numpy as np
 from data_gen.errors import SettingError
 from data_gen.migration.panels import PanelDefinition, PanelMaker
 from data_gen.migration.reference import draw_profiles, simulate_profiles
-from data_gen.migration.store import PanelStore, in_view
+from data_gen.migration.store import PanelStore
+from data_gen.migration.views import in_view
 from data_gen.survey.reader import Survey
 from models.registry import GATHERS, NETWORKS
 from training.samples import GatherSamples, PanelSamples, Read, Samples
@@ -42,13 +43,14 @@ def samples_of(
     progress: Callable[[int], None] = lambda panels: None,
     only: np.ndarray | None = None,
     ranks: int = 1,
+    noise: bool = False,
 ) -> Samples:
     """What a network of this name reads of a survey: its gathers, or its panels, which are made if they are not there.
 
     `definition` is that of the network's panels; without one the survey is for training, and they are defined by it.
-    `views` of the training models are made, and of all models panels in the best references of `ranks`. `progress` is
-    told of panels as they are made; with `only` some models, by their indices, panels are made for these, every byte is
-    verified. Raises DataError for panels that cannot be made or are damaged, MachineError as
+    `views` of the training models are made, with `noise` or without, and of all models panels in the best references of
+    `ranks`. `progress` is told of panels as they are made; with `only` some models, by their indices, panels are made
+    for these, every byte is verified. Raises DataError for panels that cannot be made or are damaged, MachineError as
     `PanelStore.make`.
     """
     if NETWORKS[network].reads == GATHERS:
@@ -56,22 +58,22 @@ def samples_of(
     definition = definition or define_panels(survey)
     if survey.folder is None:
         return PanelSamples(
-            survey, definition, views, ranks, _in_memory(survey, definition, views, ranks), lambda: None
+            survey, definition, views, ranks, _in_memory(survey, definition, views, ranks, noise), lambda: None
         )
-    store = PanelStore(survey, definition, views, ranks)
+    store = PanelStore(survey, definition, views, ranks, noise)
     store.make(workers, progress, only)
     if only is not None:
         store.verify(only)
     return PanelSamples(survey, definition, views, ranks, store.panels, store.verify)
 
 
-def _in_memory(survey: Survey, definition: PanelDefinition, views: int, ranks: int) -> Read:
+def _in_memory(survey: Survey, definition: PanelDefinition, views: int, ranks: int, noise: bool) -> Read:
     """The panels of a survey without a folder, made by this process and kept."""
     references = simulate_profiles(np.array(definition.profiles), survey.acquisition)
     maker = PanelMaker(definition, survey.acquisition, references)
     looks = [(0, rank) for rank in range(ranks)] + [(view, 0) for view in range(1, views)]
     panels = {
-        (index, view, rank): in_view(maker, survey.gathers([index])[0], index, view, rank).astype(np.float16)
+        (index, view, rank): in_view(maker, survey.gathers([index])[0], index, view, rank, noise).astype(np.float16)
         for index in range(len(survey))
         for view, rank in looks
     }

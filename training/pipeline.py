@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
-from training.augmentation import Augmentation, augment
+from training.augmentation import MIRROR, Augmentation, augment
 from training.samples import GatherSamples, Samples
 from training.sqgn.partition import Partition, without_autotuning
 
@@ -73,7 +73,8 @@ def training_partition(
     """
     read = reader(samples, indices)
     if augmentation:
-        augmentation = replace(augmentation, of_gathers=isinstance(samples, GatherSamples))
+        if not isinstance(samples, GatherSamples):  # of panels, all else lies in their views
+            augmentation = replace(MIRROR, of_gathers=False)
         if augmentation.of_gathers and not samples.survey.acquisition.symmetric:
             augmentation = replace(augmentation, mirror=0.0)
     interval = samples.survey.acquisition.sample_interval

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from data_gen.errors import SettingError
-from models.registry import NETWORKS, PANELS
-from training.augmentation import AUGMENTATIONS, OF_ANY_INPUT
+from models.registry import NETWORKS
+from training.augmentation import AUGMENTATIONS
 from training.loss import LOSSES
 from training.optimizers import OPTIMIZERS, SCHEDULES
 
@@ -64,6 +64,11 @@ class Settings:
     curvature_interval: int | None = None
     max_step: float | None = None
 
+    @property
+    def noisy_views(self) -> bool:
+        """Whether views of a model are panels of gathers with noise."""
+        return self.augment == "all"
+
     def __post_init__(self) -> None:
         choose("optimizer", self.optimizer, OPTIMIZERS)
         choose("network", self.network, NETWORKS)
@@ -71,8 +76,6 @@ class Settings:
         choose("augmentation", self.augment, AUGMENTATIONS)
         choose("loss", self.loss, LOSSES)
         choose("precision", self.precision, PRECISIONS)
-        if NETWORKS[self.network].reads == PANELS and self.augment not in OF_ANY_INPUT:
-            raise SettingError(f"panels are augmented by {' or '.join(OF_ANY_INPUT)}, not {self.augment!r}")
         of_sqgn = ("curvature_interval", "max_step")
         for name in ("epochs", "batch_size", "learning_rate", "micro_batch", "views", "patience", *of_sqgn):
             value = getattr(self, name)

@@ -4,11 +4,11 @@
     SURVEY/panels/DIGEST/references.h5    simulated gathers of the reference profiles
     SURVEY/panels/DIGEST/NNNNN.h5         panels float16 (model, depth, x, channel) of 16 models
     SURVEY/panels/DIGEST/NNNNN-view1.h5   the same in another view
+    SURVEY/panels/DIGEST/NNNNN-view1-noise.h5  the same with noise
     SURVEY/panels/DIGEST/NNNNN-rank1.h5   the same in the next best reference
 
-Panels are made of all traces. Other views, of training models, are made of random parts of the receivers and sources,
-and in the next best reference: a network that has seen them relies on no one line. Panels of all traces in the next
-best references are for predictions, which are averaged over them.
+Views are for training (`views`). Panels of all traces in the next best references are for predictions, which are
+averaged over them.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from data_gen.files import locked, sweep, write_json
 from data_gen.machine import available_cores
 from data_gen.migration.panels import PanelDefinition, PanelMaker
 from data_gen.migration.reference import simulate_profiles
+from data_gen.migration.views import in_view
 from data_gen.production.pool import run_pool
 from data_gen.production.worker import Tell
 from data_gen.reading import dataset, hdf5
@@ -36,29 +37,30 @@ from data_gen.survey.specification import MODELS_PER_SHARD, read_record
 FORMAT = 2
 """To be counted up when the panels of the same gathers are others than before."""
 
-RECEIVERS, SOURCES = (0.45, 1.0), (0.6, 1.0)
-"""The parts of receivers and sources that a view keeps are drawn between these."""
-
-FEWEST_SOURCES = 4
-
 
 @dataclass(frozen=True)
 class Part:
-    """The panels of a shard's models in a view, 0 for all traces, and in the reference of a `rank`, 0 for the best."""
+    """The panels of a shard's models in a view, 0 for all traces, and in the reference of a `rank`, 0 for the best.
+
+    Gathers may have noise.
+    """
 
     shard: int
     view: int
     rank: int = 0
+    noise: bool = False
 
 
 class PanelStore:
     """The panels of a survey's models in the references of `ranks`, and of its training models further views.
 
-    There are `views` of training models in all.
+    There are `views` of training models in all, of which all but the first have noise, if that is wanted.
     """
 
-    def __init__(self, survey: Survey, definition: PanelDefinition, views: int = 1, ranks: int = 1) -> None:
-        self.survey, self.definition, self.views = survey, definition, views
+    def __init__(
+        self, survey: Survey, definition: PanelDefinition, views: int = 1, ranks: int = 1, noise: bool = False
+    ) -> None:
+        self.survey, self.definition, self.views, self.noise = survey, definition, views, noise
         assert survey.folder is not None
         self._simulation = read_record(survey.folder)["simulation"]
         digest = hashlib.sha256(json.dumps(_record(definition, self._simulation), sort_keys=True).encode()).hexdigest()
@@ -67,7 +69,7 @@ class PanelStore:
         whole = survey.specification.shards
         with_training = -(-len(survey.train) // MODELS_PER_SHARD)
         self.parts = [Part(shard, 0, rank) for rank in range(ranks) for shard in range(whole)]
-        self.parts += [Part(shard, view) for view in range(1, views) for shard in range(with_training)]
+        self.parts += [Part(shard, view, 0, noise) for view in range(1, views) for shard in range(with_training)]
 
     def make(
         self,
@@ -129,7 +131,7 @@ class PanelStore:
         wanted = np.zeros(len(rows), int) if views is None else views
         values = np.empty((len(rows), *self.definition.shape), np.float16)
         for position, (row, view) in enumerate(zip(rows, wanted, strict=True)):
-            part = Part(int(row) // MODELS_PER_SHARD, int(view), rank)
+            part = Part(int(row) // MODELS_PER_SHARD, int(view), rank, self.noise and view > 0)
             values[position] = self._map(part)[row % MODELS_PER_SHARD]
         return values
 
@@ -141,6 +143,7 @@ class PanelStore:
     def path(self, part: Part) -> Path:
         """Where a part is kept."""
         which = (f"-view{part.view}" if part.view else "") + (f"-rank{part.rank}" if part.rank else "")
+        which += "-noise" if part.noise else ""
         return self.folder / f"{part.shard:05d}{which}.h5"
 
     def _map(self, part: Part) -> np.ndarray:
@@ -188,34 +191,10 @@ class PanelPartMaker:
         for row, index in enumerate(models):
             tell("model", index)
             gathers = self._store.survey.gathers([index])[0]
-            panels[row] = in_view(self._maker, gathers, index, part.view, part.rank)
+            panels[row] = in_view(self._maker, gathers, index, part.view, part.rank, part.noise)
             tell("done", 1)
         with checked_file(self._store.path(part)) as file:
             file["panels"] = panels
-
-
-def in_view(maker: PanelMaker, gathers: np.ndarray, index: int, view: int, rank: int = 0) -> np.ndarray:
-    """Panels (depth, x, channel) of the gathers (source, receiver, time) of model `index` in a view.
-
-    The reference of a `rank` is for panels of all traces; other views come with their own.
-    """
-    if view == 0:
-        return maker.panels(gathers, rank=rank)
-    live = _part_of_line(np.random.default_rng([view, index]), maker.acquisition.live)
-    return maker.panels(gathers, live, rank=view - 1)
-
-
-def _part_of_line(rng: np.random.Generator, live: np.ndarray) -> np.ndarray:
-    """Which of the live traces (source, receiver) a view is made of."""
-    sources, receivers = live.shape
-    receiver_lives: np.ndarray = np.asarray(rng.random(receivers) < rng.uniform(*RECEIVERS))
-    source_lives: np.ndarray = np.asarray(rng.random(sources) < rng.uniform(*SOURCES))
-    if np.count_nonzero(source_lives) < min(FEWEST_SOURCES, sources):
-        source_lives[:] = True
-    receiver_lives[rng.integers(receivers)] = True
-    part: np.ndarray = live & source_lives[:, None] & receiver_lives[None]
-    # Of a spread that moves, the receivers drawn may have recorded none of the sources drawn.
-    return part if np.any(part) else live
 
 
 def _record(definition: PanelDefinition, simulation: Mapping[str, Any]) -> dict[str, Any]:

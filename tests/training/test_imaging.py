@@ -224,9 +224,10 @@ def test_mirrored_panels_go_with_the_mirrored_model(survey):
     assert seen == {(view, turned) for view in range(3) for turned in (True, False)}
 
 
-def test_what_panels_cannot_be_augmented_by_is_refused():
-    with pytest.raises(SettingError, match="panels are augmented by none or mirror"):
-        replace(SETTINGS, augment="all")
+def test_views_have_noise_where_all_augmentation_is_asked_for(survey, tmp_path):
+    run = begin_run(tmp_path / "noisy", replace(SETTINGS, augment="all", epochs=1, views=2), survey)
+    train(run, survey)
+    assert list((survey.folder / "panels").glob("*/00000-view1-noise.h5"))
 
 
 def test_a_stopped_training_of_the_imaging_network_ends_with_the_same_weights(survey, tmp_path, run):

@@ -14,7 +14,7 @@ from data_gen.geology import random_model
 from data_gen.grid import Grid
 from data_gen.migration.panels import PanelDefinition, PanelMaker
 from data_gen.migration.reference import References, draw_profiles, simulate_profiles
-from data_gen.migration.store import in_view
+from data_gen.migration.views import in_view, with_noise
 
 GRID = Grid(48, 50, 15.0)
 LINE = Acquisition(GRID, sources=5, receivers=25, samples=100, sample_interval=0.008)
@@ -127,3 +127,25 @@ def test_a_definition_goes_through_json(definition):
     np.testing.assert_allclose(again.profiles, definition.profiles, atol=1e-3)
     assert PanelDefinition.from_json(again.to_json()) == again
     assert replace(again, profiles=()) == replace(definition, profiles=())
+
+
+@pytest.mark.parametrize("decibels", [0.0, 20.0])
+def test_noise_is_as_strong_as_asked_in_the_signal_s_band_and_on_live_traces_alone(decibels):
+    line = Acquisition(Grid(40, 60, 15.0), sources=3, receivers=30, samples=200, sample_interval=0.008)
+    rng = np.random.default_rng(0)
+    gathers = rng.normal(size=line.gather_shape).astype(np.float32)
+    gathers[:, 7] = 0.0
+    noise = with_noise(gathers, line, decibels, rng) - gathers
+    assert not noise[:, 7].any()
+    assert np.sqrt(np.mean(gathers**2) / np.mean(noise**2)) == pytest.approx(10 ** (decibels / 20), rel=1e-4)
+    power = np.mean(np.abs(np.fft.rfft(noise)) ** 2, axis=(0, 1))
+    frequency = np.fft.rfftfreq(200, 0.008)
+    inside = (frequency >= 2.0) & (frequency <= 30.0)
+    assert power[~inside].max() < 1e-6 * power[inside].mean()
+
+
+def test_a_view_with_noise_is_of_the_same_traces(maker, gathers):
+    quiet, noisy = (in_view(maker, gathers, 5, 1, noise=noise) for noise in (False, True))
+    np.testing.assert_array_equal(quiet == 0, noisy == 0)
+    assert np.abs(quiet - noisy).max() > 0
+    np.testing.assert_array_equal(noisy, in_view(maker, gathers, 5, 1, noise=True))

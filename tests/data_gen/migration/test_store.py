@@ -80,6 +80,16 @@ def test_training_models_have_views_that_differ_and_test_models_one(survey, stor
         store.panels([39], np.array([1]))
 
 
+def test_views_with_noise_lie_beside_those_without(survey, definition, store):
+    noisy = PanelStore(survey, definition, views=2, noise=True)
+    noisy.make(workers=1)
+    view = np.array([1])
+    np.testing.assert_array_equal(noisy.panels([5]), store.panels([5]))
+    assert np.any(noisy.panels([5], view) != store.panels([5], view))
+    for path in noisy.folder.glob("*-noise.h5"):
+        path.unlink()
+
+
 def test_they_are_not_made_again_with_fewer_views_the_same_and_others_lie_beside_them(survey, definition, store):
     before = {path: path.stat().st_mtime_ns for path in store.folder.iterdir()}
     store.make()
