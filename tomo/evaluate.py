@@ -115,6 +115,7 @@ def evaluate(
         pictures.draw_panels(last.survey, int(last.indices[0]), definition, folder / "panels.png")
     pictures.draw_gathers(evaluations[-1], folder / "gathers.png")
     pictures.draw_convergence(opened, folder / "convergence.png")
+    pictures.draw_data_size(evaluations, opened, folder / "data_size.png")
     sweeps: list[Sweep] = []
     if robustness:
         sweeps = [sweep(opened, evaluations[-1].survey, evaluations[-1].indices, each) for each in DISTURBANCES]

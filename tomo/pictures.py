@@ -14,6 +14,7 @@ from data_gen.acquisition import Acquisition
 from data_gen.files import whole_file
 from data_gen.salt import is_salt
 from figures.convergence import Curve, tomography_convergence
+from figures.data_size import data_size
 from figures.gathers import gather_comparison, shot_gathers
 from figures.logs import velocity_logs
 from figures.palette import KILOMETRE
@@ -36,6 +37,9 @@ DPI = 300
 
 TRUE_TYPE = 42
 """Fonts of a PDF, which editors and journals can read; matplotlib's own choice, Type 3, is often refused."""
+
+FEWEST_SIZES = 3
+"""So many trainings of different size make a curve."""
 
 DISTURBANCES = {"signal_to_noise_ratio": "signal-to-noise ratio", "missing_receivers": "missing receivers"}
 """Disturbance -> what the axis calls it."""
@@ -175,3 +179,27 @@ def draw_robustness(sweeps: Sequence[Sweep], mean_model: dict[str, float], path:
             label = f"{DISTURBANCES[kind.name]} ({kind.unit})"
             panels.append(Panel(label, np.array(kind.levels), axis, values, mean_model[which]))
     save_with_pdf(robustness(panels), path)
+
+
+OF_DATA_SIZE = {"rmse": "RMSE (m/s)", "ssim": "mean SSIM", "salt_iou": "salt IoU", "salt_top_error": "salt top (m)"}
+"""Scores that are drawn over the number of training models -> their axes."""
+
+
+def draw_data_size(evaluations: Sequence[Evaluation], trained: Sequence[Trained], path: Path) -> None:
+    """Draw scores over the number of training models, if all that was trained differs in it."""
+    counts = {each.name: len(each.trained_on()) for each in trained}
+    if len(trained) < FEWEST_SIZES or len(set(counts.values())) < len(trained):
+        return
+    names = sorted(counts, key=lambda name: counts[name])
+    networks = {each.name: each.settings.network for each in trained}
+    means = {evaluation.survey.name: evaluation.means() for evaluation in evaluations}
+    scores = {
+        label: {survey: np.array([rows[name][score] for name in names]) for survey, rows in means.items()}
+        for score, label in OF_DATA_SIZE.items()
+    }
+    from training.evaluation.evaluate import MEAN_MODEL
+
+    first = next(iter(means.values()))[MEAN_MODEL]
+    baseline = {label: first[score] for score, label in OF_DATA_SIZE.items()}
+    figure = data_size([counts[name] for name in names], scores, [networks[name] for name in names], baseline)
+    save_with_pdf(figure, path)

@@ -11,6 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from figures.convergence import Curve, mnist_convergence, tomography_convergence
+from figures.data_size import data_size
 from figures.gallery import Shots, gallery_page
 from figures.gathers import gather_comparison, shot_gathers
 from figures.logs import velocity_logs
@@ -173,6 +174,17 @@ def test_robustness_has_data_getting_worse_to_the_right():
     assert missing.get_xlim()[0] < missing.get_xlim()[1]
     np.testing.assert_array_equal(noise.get_lines()[1].get_ydata(), noise_levels + 1)
     assert all(part in labels(figure) for part in ("noise (dB)", "missing (%)", "RMSE (m/s)", "mean model"))
+
+
+def test_scores_over_the_number_of_training_models():
+    scores = {"RMSE (m/s)": {"laptop": np.array([400.0, 300.0]), "outside": np.array([500.0, 450.0])}}
+    figure = data_size([800, 10053], scores, ["unet", "unet-large"], {"RMSE (m/s)": 595.0})
+    (axes,) = figure.axes
+    assert axes.get_xscale() == "log"
+    np.testing.assert_array_equal(axes.get_lines()[1].get_ydata(), [500, 450])
+    np.testing.assert_array_equal(axes.get_lines()[2].get_ydata(), [595, 595])
+    assert all(part in labels(figure) for part in ("10,053\nunet-large", "training models", "outside", "mean model"))
+    assert saved(figure)
 
 
 def test_a_gallery_draws_every_model_over_its_gather():
