@@ -1,0 +1,59 @@
+"""Test loss against seconds of training, of several optimizers on several tasks, with the spread over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from figures.palette import legend_below, run_line
+
+HEIGHT = 3.4
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One optimizer on one task: processor seconds (point,) and test losses (seed, point), NaN after divergence."""
+
+    seconds: np.ndarray
+    losses: np.ndarray
+
+
+def rivals_convergence(tasks: Mapping[str, Mapping[str, Progress]]) -> Figure:
+    """Draw a panel for each task: each optimizer's median over the seeds, in a band from the lowest to the highest.
+
+    Both axes are logarithmic; an optimizer has the same colour in all panels.
+    """
+    names = list(dict.fromkeys(name for runs in tasks.values() for name in runs))
+    columns = min(3, len(tasks))
+    rows = -(-len(tasks) // columns)
+    figure = Figure(figsize=(max(4.6, 3.7 * columns), HEIGHT * rows + 0.6), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, (task, runs) in zip(panels, tasks.items(), strict=False):
+        for name, progress in runs.items():
+            sound = progress.losses[np.isfinite(progress.losses).all(axis=1)]
+            line = run_line(names.index(name))
+            diverged = len(progress.losses) - len(sound)
+            label = f"{name}, {diverged} diverged" if diverged else name
+            if len(sound):
+                axes.fill_between(progress.seconds, sound.min(0), sound.max(0), color=line["color"], alpha=0.15, lw=0)
+                axes.plot(progress.seconds, np.median(sound, axis=0), label=label, linewidth=1.6, **line)
+            else:
+                axes.plot([], [], label=label, **line)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_title(task, fontsize="medium")
+        axes.set_xlabel("CPU seconds of one thread")
+        axes.set_ylabel("test loss")
+        axes.grid(alpha=0.3, which="both")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(10.0, subs=(1.0, 2.0, 5.0)))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_formatter(NullFormatter())
+    for axes in panels[len(tasks) :]:
+        axes.set_axis_off()
+    legend_below(figure, panels[0])
+    return figure
