@@ -19,7 +19,9 @@ def rivals(
     seconds: Annotated[float, typer.Option(min=0.01, help="Processor seconds of each training.")] = 20.0,
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions of each best setting, with seeds 0, 1, ...")] = 5,
     processes: Annotated[int, typer.Option(min=1, help="Trainings at a time, each of one thread.")] = 1,
-    only: Annotated[list[str] | None, typer.Option(help="sgd, adam, adamw, muon, lion or sqgn; all if none.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="sgd, adam, adamw, muon, lion, sqgn or sqgn-m4; all if none.")
+    ] = None,
 ) -> None:
     """Tune SQGN and its rivals over as many settings each, and train the best of each from several seeds."""
     load_tensorflow()

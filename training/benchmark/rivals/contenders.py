@@ -52,9 +52,11 @@ CONTENDERS: dict[str, MakeOptimizer] = {
     "muon": lambda rate, decay: _without_biases(keras.optimizers.Muon(rate, weight_decay=decay)),
     "lion": lambda rate, decay: _without_biases(keras.optimizers.Lion(rate, weight_decay=3.0 * decay)),
     "sqgn": lambda rate, decay: SQGN(rate),
+    "sqgn-m4": lambda rate, decay: SQGN(rate, curvature_interval=4, curvature_fraction=1.0),
 }
 """Name -> the optimizer of a rate and a task's weight decay.
 
 All else is as Keras has it. Muon is for matrices; what is none, Keras leaves to Adam. Lion's decay is larger, because
-its rates are smaller (Chen et al. 2023).
+its rates are smaller (Chen et al. 2023). `sqgn` are the defaults; `sqgn-m4` makes a pair every fourth iteration, of the
+whole mini-batch, the recipe for mini-batches of few samples.
 """

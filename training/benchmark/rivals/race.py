@@ -7,7 +7,9 @@ over. All are rows of one file, and an interrupted race goes on from it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,7 @@ def race(
 def measure(task: str, data: Path | None, network: str, names: Sequence[str]) -> dict[str, Any]:
     """What an iteration of each contender costs with each size of mini-batch, all in turn."""
     chosen = task_named(task, data, network)
+    chosen = replace(chosen, problem=functools.cache(chosen.problem))  # all of them share its samples in memory
     trainees = [Trainee(chosen, name, size) for size in chosen.batch_sizes for name in names]
     return {"costs": costs(trainees, ROUNDS)}
 

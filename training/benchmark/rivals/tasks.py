@@ -44,25 +44,25 @@ class Task:
 
 
 def _mnist(data: Path) -> Task:
-    rates = {"sgd": 0.1, "adam": 1e-2, "adamw": 1e-2, "muon": 1e-2, "lion": 1e-3, "sqgn": 0.1}
+    rates = {"sgd": 0.1, "adam": 1e-2, "adamw": 1e-2, "muon": 1e-2, "lion": 1e-3, "sqgn": 0.1, "sqgn-m4": 0.1}
     return Task("mnist", lambda batch_size: mnist_problem(data, batch_size), (100, 1000), rates)
 
 
 def _autoencoder(data: Path) -> Task:
-    rates = {"sgd": 1e-3, "adam": 1e-3, "adamw": 1e-3, "muon": 1e-3, "lion": 1e-4, "sqgn": 0.1}
+    rates = {"sgd": 1e-3, "adam": 1e-3, "adamw": 1e-3, "muon": 1e-3, "lion": 1e-4, "sqgn": 0.1, "sqgn-m4": 0.1}
     return Task(
         "autoencoder", lambda batch_size: autoencoder_problem(data, batch_size), (200, 2000), rates, decay=1e-4
     )  # fmt: skip
 
 
-def _pinn(data: Path | None) -> Task:
-    rates = {"sgd": 1e-3, "adam": 3e-3, "adamw": 3e-3, "muon": 3e-3, "lion": 3e-4, "sqgn": 0.1}
+def _pinn() -> Task:
+    rates = {"sgd": 1e-3, "adam": 3e-3, "adamw": 3e-3, "muon": 3e-3, "lion": 3e-4, "sqgn": 0.1, "sqgn-m4": 0.1}
     return Task("pinn", burgers_problem, (500, 5000), rates, decay=1e-4)
 
 
 def _unet(data: Path) -> Task:
     survey = Survey.open(data)
-    rates = {"sgd": 1e-4, "adam": 2e-3, "adamw": 2e-3, "muon": 2e-3, "lion": 2e-4, "sqgn": 0.1}
+    rates = {"sgd": 1e-4, "adam": 2e-3, "adamw": 2e-3, "muon": 2e-3, "lion": 2e-4, "sqgn": 0.1, "sqgn-m4": 0.1}
     options = {"curvature_interval": IMAGING.curvature_interval, "max_step": IMAGING.max_step}
     return Task(
         "unet",
@@ -73,22 +73,30 @@ def _unet(data: Path) -> Task:
         make={
             "adamw": lambda rate, decay: OPTIMIZERS["adamw"].make(rate),
             "sqgn": lambda rate, decay: OPTIMIZERS["sqgn"].make(rate, **options),
+            "sqgn-m4": lambda rate, decay: OPTIMIZERS["sqgn"].make(rate, **options, curvature_fraction=1.0),
         },
     )
 
 
 def _cnn(data: Path, network: str) -> Task:
     survey = Survey.open(data)
-    rates = {"sgd": 1e-4, "adam": 3e-3, "adamw": 3e-3, "muon": 3e-3, "lion": 3e-4, "sqgn": 0.1}
+    rates = {"sgd": 1e-4, "adam": 3e-3, "adamw": 3e-3, "muon": 3e-3, "lion": 3e-4, "sqgn": 0.1, "sqgn-m4": 0.1}
     return Task(
         "cnn", lambda batch_size: tomography_problem(survey, network, batch_size), (20, 100), rates,
         loss="val_objective",
     )  # fmt: skip
 
 
+TASKS: dict[str, Callable[[Path, str], Task]] = {
+    "mnist": lambda data, network: _mnist(data),
+    "autoencoder": lambda data, network: _autoencoder(data),
+    "pinn": lambda data, network: _pinn(),
+    "unet": lambda data, network: _unet(data),
+    "cnn": _cnn,
+}
+"""Name -> the task on the data of a folder, with the paper's network in that size."""
 NEEDS = {"mnist": "the MNIST files", "autoencoder": "the MNIST files", "unet": "a survey", "cnn": "a survey"}
 """What lies in the folder that a task reads; a physics-informed network needs none."""
-TASKS = ("mnist", "autoencoder", "pinn", "unet", "cnn")
 
 
 def task_named(name: str, data: Path | None, network: str = "cnn-demo") -> Task:
@@ -98,12 +106,6 @@ def task_named(name: str, data: Path | None, network: str = "cnn-demo") -> Task:
     """
     if name not in TASKS:
         raise SettingError(f"unknown task {name!r}: choose from {', '.join(TASKS)}")
-    if name == "pinn":
-        return _pinn(data)
-    if data is None:
+    if name in NEEDS and data is None:
         raise SettingError(f"the task {name} reads {NEEDS[name]}: give the folder with --data")
-    return (
-        _cnn(data, network)
-        if name == "cnn"
-        else {"mnist": _mnist, "autoencoder": _autoencoder, "unet": _unet}[name](data)
-    )
+    return TASKS[name](data or Path(), network)
