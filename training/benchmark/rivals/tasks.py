@@ -27,7 +27,7 @@ class Task:
 
     name: str
     problem: Callable[[int], Problem]
-    batch_sizes: tuple[int, int]
+    batch_sizes: tuple[int, ...]
     rates: Mapping[str, float]
     decay: float = 0.004
     loss: str = "val_loss"
