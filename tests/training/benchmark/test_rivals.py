@@ -17,7 +17,7 @@ from training.benchmark.rivals.autoencoder import PixelCrossEntropy, autoencoder
 from training.benchmark.rivals.burgers import VISCOSITY, BurgersResidual, burgers_problem, solution
 from training.benchmark.rivals.contenders import CONTENDERS, FallingRate
 from training.benchmark.rivals.outcome import curves, outcome
-from training.benchmark.rivals.race import race, trials
+from training.benchmark.rivals.race import measured, race, trials
 from training.benchmark.rivals.tasks import Task, task_named
 from training.benchmark.rivals.training import SHARES, Trainee, costs
 from training.sqgn import SQGN
@@ -174,6 +174,17 @@ def test_the_outcome_is_told_by_the_setting_that_tuned_best():
     assert (row.rate, row.edge, row.milliseconds, row.seconds) == (1.0, "<", 2000.0, 4.0)
     assert (row.quarter, row.half, row.end) == ((5.0, 1.0), (3.0, 0.0), (1.5, 0.5))
     assert (row.first_trial, row.best_trial, row.trials, row.diverged) == (1.5, 1.0, 2, 0)
+
+
+def test_who_came_later_is_measured_beside_one_who_was_there():
+    """The machine became half as fast in between: what takes 3 s now would have taken 1.5 s then."""
+
+    def row(**seconds: float) -> dict:
+        costs = [{"contender": name, "batch_size": 10, "seconds_per_iteration": [s]} for name, s in seconds.items()]
+        return {"stage": "cost", "costs": costs}
+
+    rows = [row(a=1.0, b=2.0), {"stage": "tuning"}, row(a=2.0, c=3.0)]
+    assert measured({"rows": rows}) == {("a", 10): 1.0, ("b", 10): 2.0, ("c", 10): 1.5}
 
 
 def test_a_seed_that_diverged_is_told():

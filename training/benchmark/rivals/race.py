@@ -67,8 +67,10 @@ def race(
     def do(jobs: Sequence[Job]) -> None:
         side_by_side(jobs, results, output, processes, lambda row: progress(_said(row)), prepare)
 
-    if missing := [name for name in names if name not in {name for name, _ in measured(results)}]:
-        do([Job({"stage": "cost", "of": missing}, measure, (*where, missing))])
+    known = dict.fromkeys(name for name, _ in measured(results))
+    if missing := [name for name in names if name not in known]:
+        of = [*list(known)[:1], *missing]
+        do([Job({"stage": "cost", "of": of}, measure, (*where, of))])
     iterations = {key: max(1, round(seconds / cost)) for key, cost in measured(results).items()}
     do(
         [
@@ -120,9 +122,21 @@ def train(
 
 
 def measured(results: Mapping[str, Any]) -> dict[tuple[str, int], float]:
-    """Processor seconds of an iteration by contender and size of mini-batch: medians over the rounds."""
-    found = [each for row in results["rows"] if row["stage"] == "cost" for each in row["costs"]]
-    return {(each["contender"], each["batch_size"]): float(np.median(each["seconds_per_iteration"])) for each in found}
+    """Processor seconds of an iteration by contender and size of mini-batch: medians over the rounds.
+
+    Contenders that came later were measured beside one that was there, whose seconds then and now tell how the machine
+    has changed in between.
+    """
+    found: dict[tuple[str, int], float] = {}
+    for row in results["rows"]:
+        if row["stage"] == "cost":
+            now = {
+                (each["contender"], each["batch_size"]): float(np.median(each["seconds_per_iteration"]))
+                for each in row["costs"]
+            }
+            drift = float(np.median([found[key] / now[key] for key in now if key in found] or [1.0]))
+            found = {**{key: drift * cost for key, cost in now.items()}, **found}
+    return found
 
 
 def trials(results: Mapping[str, Any], stage: str, contender: str) -> list[Trial]:
