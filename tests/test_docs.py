@@ -16,6 +16,8 @@ from training.benchmark.imaging import summary as seed_summary
 from training.benchmark.paper import MNIST, TOMOGRAPHY, Experiment
 from training.benchmark.paper_tables import cells, header
 from training.benchmark.refinement import summary
+from training.benchmark.rivals.outcome import Outcome, outcome
+from training.benchmark.rivals.race import trials
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -405,3 +407,50 @@ def test_the_example_says_what_became_of_the_refined_models():
         assert 1 / 10.5 < refined / misfit < 1 / 4.5
         assert rmse_refined < rmse
         assert ssim_refined > ssim
+
+
+RIVALS = {
+    "sgd": "SGD, Nesterov", "adam": "Adam", "adamw": "AdamW", "muon": "Muon", "lion": "Lion", "sqgn": "**SQGN**",
+    "sqgn-m4": "**SQGN**, M = 4",
+}  # fmt: skip
+RIVAL_TASKS = {
+    "mnist": (".4f", ".2%"), "autoencoder": (".2f", ".2f"), "pinn": (".2e", ".3f"), "unet": (".1f", ".3f"),
+    "cnn": (".0f", ".3f"),
+}  # fmt: skip
+"""The tasks of the race, with the forms of loss and score."""
+
+
+def raced() -> dict[str, dict[str, Outcome]]:
+    """What became of each race whose results are there."""
+    there = (ROOT / "docs" / "results").glob("rivals-*.json")
+    return {name: outcome(results(f"rivals-{name}")) for name in sorted(file.stem[len("rivals-") :] for file in there)}
+
+
+def rivals_table(task: str, found: dict[str, Outcome]) -> str:
+    """Each optimizer at its best setting of a task, from the best to the worst."""
+    of_loss, of_score = RIVAL_TASKS[task]
+    lines = ["| | mini-batch, rate | ms | CPU s | a quarter | half | the end | score | trials |", "|" + "---|" * 9]
+    for name, row in sorted(found.items(), key=lambda item: item[1].end[0]):
+        cells = [
+            f"{row.batch_size:,}, {row.edge}{row.rate:g}",
+            f"{row.milliseconds:.1f}",
+            f"{row.seconds:.1f}",
+            format(row.quarter[0], of_loss),
+            format(row.half[0], of_loss),
+            " ± ".join(format(value, of_loss) for value in row.end),
+            format(row.score[0], of_score).replace("%", " %"),
+            f"{format(row.first_trial, of_loss)}, {row.trials}",
+        ]
+        lines.append(f"| {RIVALS[name]} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("task", sorted(raced()))
+def test_rivals_page_on_each_task(task):
+    page, found, file = text("docs/rivals.md"), raced()[task], results(f"rivals-{task}")
+    assert set(found) == set(RIVALS), "all contenders"
+    assert len({len(trials(file, "tuning", name)) for name in found}) == 1, "as many trials each"
+    seeds = {tuple(trial["seed"] for trial in trials(file, "race", name)) for name in found}
+    assert len(seeds) == 1, "from the same seeds"
+    assert rivals_table(task, found) in page
+    assert f"`{task}`, {file['seconds']:g} s, {len(seeds.pop())} seeds" in page

@@ -15,14 +15,16 @@ from tomo.benchmark.migration import migration
 from tomo.benchmark.optimizer import optimizer
 from tomo.benchmark.paper import mnist, tomography
 from tomo.benchmark.refinement import refinement
+from tomo.benchmark.rivals import rivals
 from tomo.benchmark.simulator import simulator
 from tomo.benchmark.stability import stability
 from tomo.ending import interruptible
 
 benchmark = typer.Typer(help="Measure the parts of tomo against their peers.", no_args_is_help=True)
-CONTINUED = {"imaging", "refinement", "optimizer", "stability"}
+CONTINUED = {"imaging", "refinement", "optimizer", "rivals", "stability"}
 COMMANDS: tuple[Callable[..., None], ...] = (
-    simulator, gradient, migration, imaging, lines, refinement, calibration, optimizer, stability, memory,
+    simulator, gradient, migration, imaging, lines, refinement, calibration, optimizer, rivals, stability,
+    memory,
 )  # fmt: skip
 for command in COMMANDS:
     benchmark.command()(interruptible(command, continued=command.__name__ in CONTINUED))

@@ -167,7 +167,7 @@ def compare(
         results = before
     timed = dict.fromkeys([*results.get("cost", {}), *names]) if rounds else names
     for name in timed:
-        settings = _settings(problem.contenders[name]())
+        settings = settings_of(problem.contenders[name]())
         if results["contenders"].setdefault(name, settings) != settings:
             raise DataError(f"{output} holds trainings of {name} with other settings: choose another file")
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -188,7 +188,7 @@ def compare(
     return results
 
 
-def _settings(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+def settings_of(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
     config = keras.saving.serialize_keras_object(optimizer)["config"]
     return {key: value for key, value in config.items() if key != "name"}
 

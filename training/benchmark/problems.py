@@ -15,6 +15,7 @@ import tensorflow as tf
 from data_gen.errors import DataError, SettingError
 from data_gen.survey.reader import Survey
 from models.mnist import mnist_network
+from training.augmentation import AUGMENTATIONS
 from training.callbacks import Scores
 from training.fit import check_survey, make_model
 from training.optimizers import ADAM_RATE
@@ -107,9 +108,19 @@ def mnist_problem(data: Path, batch_size: int = 1000, raw_pixels: bool = False) 
     )
 
 
-def tomography_problem(survey: Survey, network: str, batch_size: int, micro_batch: int | None = None) -> Problem:
-    """The paper's section 6.2 on a survey; raises SettingError where the network does not suit it."""
-    settings = Settings("sqgn", network, 1, batch_size, micro_batch=micro_batch)
+def tomography_problem(
+    survey: Survey,
+    network: str,
+    batch_size: int,
+    micro_batch: int | None = None,
+    loss: str = "squared",
+    augment: str = "none",
+) -> Problem:
+    """The paper's section 6.2 on a survey, on its loss and without augmentation unless they are named.
+
+    Raises SettingError where the network does not suit the survey.
+    """
+    settings = Settings("sqgn", network, 1, batch_size, micro_batch=micro_batch, loss=loss, augment=augment)
     check_survey(settings, survey)
     samples = samples_of(network, survey, views=settings.views)
     conditioning = samples.conditioning(survey.train)
@@ -120,7 +131,7 @@ def tomography_problem(survey: Survey, network: str, batch_size: int, micro_batc
     return Problem(
         f"tomography, {network}",
         build,
-        lambda seed: training_partition(samples, survey.train, batch_size, seed),
+        lambda seed: training_partition(samples, survey.train, batch_size, seed, AUGMENTATIONS[augment]),
         lambda: ({}, [Scores(samples, survey.test)]),
         "val_ssim",
         {

@@ -1,0 +1,23 @@
+"""The figure of the race of optimizers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from figures.rivals import Progress, rivals_convergence
+
+
+def test_each_task_has_a_panel_each_optimizer_a_band_and_a_median():
+    seconds = np.array([1.0, 2.0, 4.0])
+    sound = Progress(seconds, np.array([[3.0, 2.0, 1.0], [5.0, 2.0, 2.0], [4.0, 3.0, 1.5]]))
+    gone = Progress(seconds, np.array([[3.0, np.nan, np.nan], [3.0, 2.0, 1.0]]))
+    lost = Progress(seconds, np.full((1, 3), np.nan))
+    figure = rivals_convergence({"one": {"a": sound, "b": gone}, "two": {"b": sound, "c": lost}})
+    one, two = figure.axes
+    assert [axes.get_title() for axes in (one, two)] == ["one (diverged: 1 of b)", "two (diverged: 1 of c)"]
+    assert one.get_xscale() == one.get_yscale() == "log"
+    np.testing.assert_array_equal(one.lines[0].get_ydata(), [4.0, 2.0, 1.5])
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b", "c"]
+    assert len(one.collections) == 2
+    assert one.lines[1].get_color() == two.lines[0].get_color() != one.lines[0].get_color()
+    assert np.isnan(two.lines[1].get_ydata()).all()

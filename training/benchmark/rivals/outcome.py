@@ -1,0 +1,99 @@
+"""What became of a race: each contender's best setting, its loss on the way and at the end, and what tuning gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from training.benchmark.rivals.race import best, final, measured, trials
+
+NEAR = 1.02
+"""A trial is as good as the best one when its loss is within 2 % of it."""
+
+Spread = tuple[float, float]
+"""Mean and standard deviation over the seeds."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One contender: its setting, its cost, its test loss at a quarter and half of the time and at the end, its score.
+
+    `edge` is `<` or `>` where the rate was the lowest or highest of the grid, else empty. `seconds` are those that the
+    trainings took. `first_trial` is the loss in tuning with the middle rate and the small mini-batch, `best_trial` the
+    lowest one, and `trials` how many of the first trials it takes until one is within `NEAR` of it. `diverged` counts
+    seeds; a mean over seeds of which one diverged is infinite.
+    """
+
+    batch_size: int
+    rate: float
+    edge: str
+    milliseconds: float
+    seconds: float
+    quarter: Spread
+    half: Spread
+    end: Spread
+    score: Spread
+    first_trial: float
+    best_trial: float
+    trials: int
+    diverged: int
+
+
+def outcome(results: Mapping[str, Any]) -> dict[str, Outcome]:
+    """By contender, of those that have been trained from a seed."""
+    return {name: _outcome(results, name) for name in results["contenders"] if trials(results, "race", name)}
+
+
+def _outcome(results: Mapping[str, Any], name: str) -> Outcome:
+    tuned, raced = trials(results, "tuning", name), trials(results, "race", name)
+    size, rate = best(results, name)
+    rates = sorted({trial["rate"] for trial in tuned})
+    losses = [final(trial) for trial in tuned]
+    return Outcome(
+        batch_size=size,
+        rate=rate,
+        edge="<" if rate == rates[0] else ">" if rate == rates[-1] else "",
+        milliseconds=1e3 * measured(results)[name, size],
+        seconds=float(np.mean([trial["seconds"][-1] for trial in raced])),
+        quarter=_spread([at(trial, 0.25) for trial in raced]),
+        half=_spread([at(trial, 0.5) for trial in raced]),
+        end=_spread([final(trial) for trial in raced]),
+        score=_spread([np.nan if trial["score"][-1] is None else trial["score"][-1] for trial in raced]),
+        first_trial=losses[0],
+        best_trial=min(losses),
+        trials=1 + next(number for number, loss in enumerate(losses) if loss <= NEAR * min(losses)),
+        diverged=sum(not np.isfinite(final(trial)) for trial in raced),
+    )
+
+
+def at(trial: Mapping[str, Any], share: float) -> float:
+    """The test loss when a share of the iterations is done; infinity after it diverged."""
+    number = int(np.searchsorted(trial["at"], round(share * trial["iterations"])))
+    if number >= len(trial["at"]) or trial["loss"][number] is None:
+        return float("inf")
+    return trial["loss"][number]
+
+
+def curves(results: Mapping[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """By contender: processor seconds (point,), the mean over the seeds, and test losses (seed, point).
+
+    A training that diverged is NaN from there on.
+    """
+    found = {}
+    for name in results["contenders"]:
+        if raced := trials(results, "race", name):
+            longest = max(raced, key=lambda trial: len(trial["at"]))
+            points = len(longest["at"])
+            losses = np.full((len(raced), points), np.nan)
+            for row, trial in zip(losses, raced, strict=True):
+                row[: len(trial["loss"])] = np.array(trial["loss"], float)
+            whole = [trial["seconds"] for trial in raced if len(trial["seconds"]) == points]
+            found[name] = (np.mean(whole, axis=0), losses)
+    return found
+
+
+def _spread(values: list[float]) -> Spread:
+    return float(np.mean(values)), float(np.std(values)) if np.isfinite(values).all() else float("nan")
