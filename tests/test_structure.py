@@ -28,6 +28,7 @@ READ_BY_TRAINING = {
     "data_gen.inversion",
     "data_gen.machine",
     "data_gen.migration",
+    "data_gen.phase",
     "data_gen.reading",
     "data_gen.salt",
     "data_gen.simulator",
