@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from data_gen.errors import DataError, SettingError
-from tomo.console import print_table, progress, table
+from tomo.console import print_table, progress, remark, table
 from tomo.gathers import gathers_for
 from tomo.tensorflow import load_tensorflow
 
@@ -87,6 +87,8 @@ def refine(
     with ExitStack() as stack:
         whose, names, given, acquisition, reference = _given(stack, run, gathers, survey, predictor, models, origin)
         prediction, deviation = predictor.with_deviation(given, acquisition)
+        if predictor.turned and source != "wavelet":
+            remark("the wavelet has another phase than in training: the inversion finds it with --source wavelet")
         found: list[Inversion] = []
         with progress("refining", len(given) * most_simulations(SCHEDULE), "gradients") as advance:
             for each in refined(

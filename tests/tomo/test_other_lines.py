@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import h5py
@@ -100,6 +101,15 @@ def test_a_factor_changes_nothing_and_the_answer_may_be_segy(predicted, network,
     assert answer.exit_code == 0, answer.exception
     stream = obspy.read(str(tmp_path / "p.sgy"), format="SEGY")
     np.testing.assert_allclose(np.stack([trace.data for trace in stream]).T, predicted[0][0], atol=0.1)
+
+
+def test_a_reversed_polarity_is_said_and_mended(predicted, network, gathers, tmp_path):
+    write_shots(tmp_path / "shots.sgy", -gathers, FIELD)
+    velocity, said = predict(network, tmp_path / "shots.sgy", tmp_path / "p.nc")
+    (phase,) = set(re.findall(r"the wavelet of 1 of 1 models has another phase than in training, by (-?\d+) to", said))
+    assert abs(int(phase)) > 165
+    spread = np.std(predicted[0])
+    assert np.sqrt(np.mean((velocity - predicted[0]) ** 2)) < 0.3 * spread
 
 
 def test_dead_traces_are_left_out_and_counted(network, gathers, tmp_path):
