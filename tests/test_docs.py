@@ -200,18 +200,16 @@ ROWS = {
 def imaging_table() -> str:
     """The imaging networks beside the mean model and the paper's network."""
     found, before = results("imaging"), results("outside")
-    small, large = found["runs"]["unet"], found["runs"]["unet-10k"]
-    columns = [
-        "mean model",
-        "paper's network, 800 models",
-        f"`{small['network']}`, {small['training_models']:,} models",
-        f"`{large['network']}`, {large['training_models']:,} models",
+    runs = [
+        f"`{run['network']}`, {run['training_models']:,} models" + (", noise" if run["augment"] == "all" else "")
+        for run in found["runs"].values()
     ]
-    lines = [f"| | {' | '.join(columns)} |", "|" + "---|" * 5]
+    columns = ["mean model", "paper's network, 800 models", *runs]
+    lines = [f"| | {' | '.join(columns)} |", "|" + "---|" * (len(columns) + 1)]
     titles = ("160 test models of `laptop`", "96 windows of public models")
     for title, ours, theirs in zip(titles, found["surveys"], before["surveys"], strict=True):
         assert ours["samples"] == theirs["samples"]
-        lines.append(f"| **{title}** | | | | |")
+        lines.append(f"| **{title}** |{' |' * len(columns)}")
         scores = [ours["scores"]["mean model"], theirs["scores"]["adam"], *(ours["scores"][n] for n in found["runs"])]
         for row, (name, form) in ROWS.items():
             cells = [format(score[name], form) if score[name] is not None else "" for score in scores]
@@ -232,6 +230,24 @@ def test_evaluation_page_on_other_lines():
     for name, line in results("lines")["lines"].items():
         cells = [f"{row['rmse']:.0f} m/s, {row['ssim']:.3f}, {row['salt_iou']:.2f}" for row in line["scores"].values()]
         assert f"| {name} | {' | '.join(cells)} |" in page
+
+
+def test_evaluation_page_on_the_paper_s_survey():
+    page, (survey,) = text("docs/evaluation.md"), results("paper-survey")["surveys"]
+    ours = next(survey["scores"][name] for name in results("paper-survey")["runs"])
+    theirs = results("imaging")["surveys"][0]["scores"]["unet"]
+    for title, row in (("`paper`", ours), ("`laptop`", theirs)):
+        forms = list(ROWS.values())[:-1]
+        assert f"| {title} | {' | '.join(format(row[name], form) for name, form in forms)} |" in page
+
+
+def test_evaluation_page_on_noise():
+    page, found = text("docs/evaluation.md"), results("robustness")
+    noise = found["signal_to_noise_ratio"]
+    for name, rows in noise["runs"].items():
+        cells = [f"{row['rmse']:.0f}, {row['ssim']:.3f}, {row['salt_iou']:.2f}" for row in rows]
+        assert f"| `{name}` | {' | '.join(cells)} |" in page
+    assert noise["levels"] == [30, 20, 10, 5, 0]
 
 
 def test_readme_on_the_demo():

@@ -186,11 +186,12 @@ OF_DATA_SIZE = {"rmse": "RMSE (m/s)", "ssim": "mean SSIM", "salt_iou": "salt IoU
 
 
 def draw_data_size(evaluations: Sequence[Evaluation], trained: Sequence[Trained], path: Path) -> None:
-    """Draw scores over the number of training models, if all that was trained differs in it."""
+    """Draw scores over the number of training models, if there are enough such numbers; of equal ones the first."""
     counts = {each.name: len(each.trained_on()) for each in trained}
-    if len(trained) < FEWEST_SIZES or len(set(counts.values())) < len(trained):
+    first_of = {count: name for name, count in reversed(counts.items())}
+    if len(first_of) < FEWEST_SIZES:
         return
-    names = sorted(counts, key=lambda name: counts[name])
+    names = [first_of[count] for count in sorted(first_of)]
     networks = {each.name: each.settings.network for each in trained}
     means = {evaluation.survey.name: evaluation.means() for evaluation in evaluations}
     scores = {
