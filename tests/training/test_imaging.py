@@ -325,6 +325,8 @@ def test_predictions_are_refined_and_the_file_continued(run, survey, tmp_path):
     row = refinement.summary(again)["20 dB", "unet"]
     assert row["models"] == 2
     assert row["after"]["rmse"] == pytest.approx(np.mean([each["after"]["rmse"] for each in again["rows"][::3]]))
+    alone = refinement.compare_refinement([run.folder], survey, 1, tmp_path / "alone.json", hard, baselines=False)
+    assert alone["rows"] == first["rows"][:1]
     other_survey = ArraySurvey(np.zeros((2, *LINE.gather_shape)), np.full((2, 40, 40), 2000.0), LINE, 1)
     with pytest.raises(DataError, match="another comparison"):
         refinement.compare_refinement([], other_survey, 1, output, hard)

@@ -94,8 +94,10 @@ def compare_refinement(
     output: Path,
     conditions: Mapping[str, Condition] = CONDITIONS,
     progress: Callable[[int], None] = lambda inversions: None,
+    baselines: bool = True,
 ) -> dict[str, Any]:
-    """Refine the first test models of a survey from each run's prediction, the mean model and a gradient model.
+    """Refine the first test models of a survey from each run's prediction and, as `baselines`, the mean model of its
+    training set and a gradient model.
 
     `output` is rewritten after each model, and continued. `progress` is told of inversions. Raises DataError where
     `output` is of something else.
@@ -112,10 +114,7 @@ def compare_refinement(
     predictors = {path.resolve().name: load(path) for path in runs}
     if len(predictors) < len(runs) or predictors.keys() & {MEAN_MODEL, GRADIENT_MODEL}:
         raise DataError("several runs have the same folder name: the results could not tell them apart")
-    mean = mean_velocity(survey, survey.train)
-    depth = acquisition.grid.depth
-    trend = np.polyval(np.polyfit(depth, mean.mean(axis=1), 1), depth)
-    fixed = {MEAN_MODEL: mean, GRADIENT_MODEL: np.repeat(trend[:, None], mean.shape[1], axis=1).astype(np.float32)}
+    fixed = _baselines(survey) if baselines else {}
     gradients = ParallelGradient(acquisition)
     for name, condition in conditions.items():
         simulator = simulator_of(condition, acquisition)
@@ -142,6 +141,18 @@ def compare_refinement(
                 progress(1)
             write_json(output, results)
     return results
+
+
+def _baselines(survey: Survey) -> dict[str, np.ndarray]:
+    """The mean model (depth, x) [m/s] of a survey's training models, and the straight line through its profile.
+
+    Raises DataError for a survey without training models.
+    """
+    if not len(survey.train):
+        raise DataError(f"{survey.name} has no training models, so no mean model to begin with: give --no-baselines")
+    mean, depth = mean_velocity(survey, survey.train), survey.acquisition.grid.depth
+    trend = np.polyval(np.polyfit(depth, mean.mean(axis=1), 1), depth)
+    return {MEAN_MODEL: mean, GRADIENT_MODEL: np.repeat(trend[:, None], mean.shape[1], axis=1).astype(np.float32)}
 
 
 def summary(results: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
