@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import collections
 import importlib
 import subprocess
 import sys
@@ -116,3 +117,12 @@ Simulator(Acquisition(Grid(20, 20, 15.0), sources=1, receivers=2, samples=3, sam
 assert dict(devito.configuration) == before
 """
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+def test_no_test_module_can_be_taken_for_another():
+    """Folders of tests are no packages: pytest imports each module by its bare name, and so do modules each other."""
+    modules = [file for file in Path(__file__).parent.rglob("*.py") if file.name != "conftest.py"]
+    names = collections.Counter(file.name for file in modules)
+    assert not [name for name, count in names.items() if count > 1]
+    for file in modules:
+        assert "conftest" not in {module for module, _ in imports(file)}, f"{file} imports one of several conftests"

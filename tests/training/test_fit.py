@@ -13,8 +13,8 @@ import time
 import keras
 import numpy as np
 import pytest
-from conftest import flat
 from small_survey import write_survey
+from tiny_network import flat
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, MachineError, SettingError, TomoError

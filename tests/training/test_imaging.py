@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import flat
 from small_survey import simulator, write_survey
+from tiny_network import flat
 
 import training
 import training.refinement

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import scipy.optimize
 import tensorflow as tf
-from conftest import dense_jacobian, flat
 from keras import layers
+from tiny_network import dense_jacobian, flat
 
 from training.sqgn import SQGN, SecondOrderModel
 

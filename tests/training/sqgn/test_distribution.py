@@ -14,7 +14,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 keras.config.set_floatx("float64")
 keras.config.set_dtype_policy("float64")
-from conftest import flat
+from tiny_network import flat
 from training.sqgn import SQGN, Partition, SecondOrderModel
 from training.sqgn.estimators import ESTIMATORS
 

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import dense_jacobian, dense_output_hessian, flat, tiny_data, tiny_network
 from tensorflow.python.eager import context
+from tiny_network import dense_jacobian, dense_output_hessian, flat, tiny_data, tiny_network
 
 from training.sqgn import SQGN
 from training.sqgn.gauss_newton import gauss_newton_product, gradient

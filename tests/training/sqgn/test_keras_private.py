@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import tiny_data, tiny_network
+from tiny_network import tiny_data, tiny_network
 
 from training.sqgn import SQGN, keras_private
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import dense_jacobian, dense_output_hessian, flat, tiny_data, tiny_network
+from tiny_network import dense_jacobian, dense_output_hessian, flat, tiny_data, tiny_network
 
 from training.sqgn import SQGN, PseudoHuber, SecondOrderModel
 from training.sqgn.losses import loss_hessian

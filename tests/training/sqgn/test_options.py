@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import MSE, flat, tiny_data, tiny_network, train
+from tiny_network import MSE, flat, tiny_data, tiny_network, train
 
 from training.sqgn import SQGN, Partition, SecondOrderModel
 from training.sqgn.diagnostics import Diagnostics
