@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,33 +10,33 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from figures.palette import BASELINE_COLOUR, legend_below, run_line
 
+Curve = tuple[np.ndarray, np.ndarray]
+"""Numbers of training models, in rising order, and a score of each, both (count,)."""
 
-def data_size(
-    models: Sequence[int],
-    scores: Mapping[str, Mapping[str, np.ndarray]],
-    labels: Sequence[str],
-    baseline: Mapping[str, float],
-) -> Figure:
+
+def data_size(scores: Mapping[str, Mapping[str, Curve]], baselines: Mapping[str, Mapping[str, float]]) -> Figure:
     """Draw a panel for each score, against the number of training models on a logarithmic axis.
 
     Args:
-        models: numbers of training models, in rising order.
-        scores: by the score's axis label with its unit, and by the survey tested on, the values (model count,).
-        labels: what each number of models was trained with.
-        baseline: the mean model's score by axis label, of the first survey; NaN for none.
+        scores: by the score's axis label with its unit, and by what was trained and tested on, the curve.
+        baselines: by axis label, and by their name, scores of models that know no gathers; NaN for none.
     """
-    figure = Figure(figsize=(2.9 * len(scores) + 0.3, 3.2), layout="constrained")
+    figure = Figure(figsize=(2.9 * len(scores) + 0.3, 3.4), layout="constrained")
     row = figure.subplots(1, len(scores), squeeze=False)[0]
+    styles = ((0, (1, 1)), (0, (4, 2)), (0, (6, 2, 1, 2)))
     for axes, (label, curves) in zip(row, scores.items(), strict=True):
-        for number, (survey, values) in enumerate(curves.items()):
-            axes.plot(models, values, marker="o", markersize=5, label=survey, **run_line(number))
-        if np.isfinite(baseline[label]):
-            axes.axhline(baseline[label], color=BASELINE_COLOUR, linestyle=(0, (1, 1)), label="mean model")
+        for number, (name, (models, values)) in enumerate(curves.items()):
+            axes.plot(models, values, marker="o", markersize=5, label=name, **run_line(number))
+        for number, (name, value) in enumerate(baselines[label].items()):
+            if np.isfinite(value):
+                style = styles[number % len(styles)]
+                axes.axhline(value, color=BASELINE_COLOUR, linestyle=style, label=name)
+        every = np.unique(np.concatenate([models for models, _ in curves.values()]))
         axes.set_xscale("log")
-        axes.set_xticks(models, [f"{count:,}\n{name}" for count, name in zip(models, labels, strict=True)], fontsize=8)
+        axes.set_xticks(every, [f"{count:,}" for count in every], fontsize=8)
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.set_xlim(models[0] / 1.4, models[-1] * 1.4)
+        axes.set_xlim(every[0] / 1.4, every[-1] * 1.4)
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
         axes.set_xlabel("training models")

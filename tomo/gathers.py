@@ -52,7 +52,16 @@ def gathers_for(
         before = len(predictor.turned)
         yield given
         if phases := predictor.turned[before:]:
-            remark(
-                f"{path.name}: the wavelet of {len(phases)} of {len(given)} models has another phase than in "
-                f"training, by {min(phases):.0f} to {max(phases):.0f} degrees: they were turned back for the network"
-            )
+            remark(f"{path.name}: {_said(phases)}")
+
+
+def _said(phases: list[float]) -> str:
+    """What was done to gathers of wavelets turned by these angles [degrees]."""
+    import numpy as np
+    from scipy.stats import circmean, circstd
+
+    mean, spread = (which(phases, high=180, low=-180) for which in (circmean, circstd))
+    reversed_ = np.isclose(abs(mean), 180, atol=20)
+    what = "the polarity is reversed" if reversed_ else f"the wavelet's phase is turned by {mean:.0f} degrees"
+    models = f"{len(phases)} model{'s' * (len(phases) > 1)}"
+    return f"in {models} {what} against training (within {spread:.0f} degrees): turned back for the network"

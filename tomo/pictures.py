@@ -186,21 +186,29 @@ OF_DATA_SIZE = {"rmse": "RMSE (m/s)", "ssim": "mean SSIM", "salt_iou": "salt IoU
 
 
 def draw_data_size(evaluations: Sequence[Evaluation], trained: Sequence[Trained], path: Path) -> None:
-    """Draw scores over the number of training models, if there are enough such numbers; of equal ones the first."""
-    counts = {each.name: len(each.trained_on()) for each in trained}
-    first_of = {count: name for name, count in reversed(counts.items())}
-    if len(first_of) < FEWEST_SIZES:
-        return
-    names = [first_of[count] for count in sorted(first_of)]
-    networks = {each.name: each.settings.network for each in trained}
-    means = {evaluation.survey.name: evaluation.means() for evaluation in evaluations}
-    scores = {
-        label: {survey: np.array([rows[name][score] for name in names]) for survey, rows in means.items()}
-        for score, label in OF_DATA_SIZE.items()
-    }
+    """Draw scores over the number of training models, a curve for each network that was trained on `FEWEST_SIZES` such
+    numbers at least; of equal numbers the first counts. Without such a network an earlier picture goes."""
     from training.evaluation.evaluate import MEAN_MODEL
 
-    first = next(iter(means.values()))[MEAN_MODEL]
-    baseline = {label: first[score] for score, label in OF_DATA_SIZE.items()}
-    figure = data_size([counts[name] for name in names], scores, [networks[name] for name in names], baseline)
-    save_with_pdf(figure, path)
+    sizes: dict[str, dict[int, str]] = {}
+    for each in trained:
+        sizes.setdefault(each.settings.network, {}).setdefault(len(each.trained_on()), each.name)
+    sizes = {network: dict(sorted(names.items())) for network, names in sizes.items() if len(names) >= FEWEST_SIZES}
+    if not sizes:
+        for old in (path, path.with_suffix(".pdf")):
+            old.unlink(missing_ok=True)
+        return
+    means = {evaluation.survey.name: evaluation.means() for evaluation in evaluations}
+    scores = {
+        label: {
+            f"{network}, {survey}": (np.array(list(names)), np.array([rows[name][score] for name in names.values()]))
+            for network, names in sizes.items()
+            for survey, rows in means.items()
+        }
+        for score, label in OF_DATA_SIZE.items()
+    }
+    baselines = {
+        label: {f"mean model, {survey}": rows[MEAN_MODEL][score] for survey, rows in means.items()}
+        for score, label in OF_DATA_SIZE.items()
+    }
+    save_with_pdf(data_size(scores, baselines), path)

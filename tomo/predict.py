@@ -116,7 +116,8 @@ def _physics(
     simulator = Simulator(gathers.acquisition)
 
     def given() -> Iterator[np.ndarray]:
-        return (gathers[i : i + 1][0] for i in range(len(velocity)))
+        """As the network read them: turned back where the wavelet was another one."""
+        return (predictor.straight(gathers[i : i + 1], gathers.acquisition)[0] for i in range(len(velocity)))
 
     mean = np.broadcast_to(predictor.card.mean_velocity, velocity.shape)
     with progress("simulating", 2 * len(velocity), "models") as advance:

@@ -27,6 +27,9 @@ from training.predictor import Predictor, load_predictor
 from training.runs import split
 
 RECORD = "ensemble.json"
+FORMAT = 2
+"""To be counted up when members predict otherwise than before: their calibration is then none."""
+
 COVERED = 0.95
 """Of normal errors, what two standard deviations hold."""
 
@@ -71,10 +74,13 @@ def covered(errors: np.ndarray, deviation: np.ndarray) -> float:
     return float(np.mean(np.abs(errors) <= 2 * deviation))
 
 
-def calibrate(predictions: np.ndarray, reference: np.ndarray) -> Calibration:
-    """The factor for the members' predictions (member, model, depth, x) of models (model, depth, x) [m/s]."""
+def calibrate(predictions: np.ndarray, reference: np.ndarray, of_panels: bool = True) -> Calibration:
+    """The factor for the members' predictions (member, model, depth, x) of models (model, depth, x) [m/s].
+
+    Salt is decided for networks that read panels alone, as it is of one network.
+    """
     mean, deviation = predictions.mean(axis=0), spread(predictions)
-    salt_from = choose_salt_from(mean, reference)
+    salt_from = choose_salt_from(mean, reference) if of_panels else SALT_VELOCITY
     errors = decide(mean, salt_from) - reference
     factor = float(np.quantile(np.abs(errors) / (2 * deviation), COVERED))
     return Calibration(factor, covered(errors, deviation), len(reference), salt_from)
@@ -107,6 +113,10 @@ class Ensemble:
         """Velocity models and their standard deviations, both (model, depth, x) [m/s]; as `Predictor.predict`."""
         inputs = self.members[0].inputs(gathers, acquisition)
         return self.of(np.stack([member.velocity(inputs) for member in self.members]))
+
+    def straight(self, gathers: np.ndarray, acquisition: Acquisition) -> np.ndarray:
+        """As `Predictor.straight`."""
+        return self.members[0].straight(gathers, acquisition)
 
     @property
     def turned(self) -> list[float]:
@@ -141,8 +151,8 @@ def finish_ensemble(folder: Path, members: int, survey: Survey) -> Calibration:
     if not len(validation):
         raise DataError(f"{folder} cannot be calibrated: no models were held back for validation")
     predictions = np.stack([predictor.predict_models(survey, validation) for predictor in predictors])
-    calibration = calibrate(predictions, survey.velocity(validation))
-    write_json(folder / RECORD, {"members": members, **dataclasses.asdict(calibration)})
+    calibration = calibrate(predictions, survey.velocity(validation), predictors[0].card.panels is not None)
+    write_json(folder / RECORD, {"format": FORMAT, "members": members, **dataclasses.asdict(calibration)})
     return calibration
 
 
@@ -150,9 +160,12 @@ def read_record(folder: Path) -> tuple[int, Calibration]:
     """The number of an ensemble's members, and its calibration; raises DataError where the record is damaged."""
     path = folder / RECORD
     record = read_json(path)
+    if isinstance(record, dict) and record.pop("format", 1) != FORMAT:
+        raise DataError(f"{path} was calibrated by another version of tomo: remove it, and type its `tomo train` again")
     with reading(path):
         members, calibration = record.pop("members"), typed(Calibration, record)
-        if type(members) is not int or members < 2 or calibration.factor <= 0 or calibration.salt_from <= 0:
+        salt_from = calibration.salt_from
+        if type(members) is not int or members < 2 or calibration.factor <= 0 or not 0 < salt_from <= SALT_VELOCITY:
             raise ValueError(f"{members!r} members and a factor of {calibration.factor:g}")
     return members, calibration
 

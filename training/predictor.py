@@ -25,9 +25,6 @@ RANK_WEIGHTS = (3 / 7, 2 / 7, 1 / 7, 1 / 7)
 """What the answers to panels in the best reference, the next best, and so on count in a prediction; see
 docs/experiments.md."""
 
-STRAIGHT = 15.0
-"""Angles [degrees] below this may be an error of the estimate: such gathers are left as they are."""
-
 
 class Predictor:
     """The network of a run, with what it was trained with; see `load_predictor`."""
@@ -68,7 +65,8 @@ class Predictor:
             raise DataError("gathers hold samples that are not finite")
         if self.card.panels is not None:
             maker = self._maker(acquisition)
-            values = np.stack([self._turned_back(each, maker) for each in values])
+            values, phases = self._straight(values, acquisition)
+            self.turned += phases
             return np.stack([[maker.panels(each, rank=rank) for each in values] for rank in range(self._ranks)])
         elif acquisition != self.acquisition:
             raise DataError(f"this network knows gathers of {self.acquisition} alone, not of {acquisition}")
@@ -107,13 +105,16 @@ class Predictor:
     def _answers(self, inputs: np.ndarray) -> np.ndarray:
         return self.network.predict(inputs, batch_size=PREDICTION_BATCH, verbose=0)
 
-    def _turned_back(self, gathers: np.ndarray, maker: PanelMaker) -> np.ndarray:
-        """Gathers whose wavelet has the phase of the references': turned back where it was another one."""
-        phase = maker.phase(gathers)
-        if abs(phase) < STRAIGHT:
-            return gathers
-        self.turned.append(phase)
-        return turn(gathers, -phase).astype(np.float32)
+    def straight(self, gathers: np.ndarray, acquisition: Acquisition) -> np.ndarray:
+        """Gathers (model, source, receiver, time) as the network reads them: their wavelet in the phase of training."""
+        return gathers if self.card.panels is None else self._straight(gathers, acquisition)[0]
+
+    def _straight(self, gathers: np.ndarray, acquisition: Acquisition) -> tuple[np.ndarray, list[float]]:
+        """Gathers turned back, and the angles [degrees] of those that were."""
+        maker = self._maker(acquisition)
+        phases = [maker.phase(each) for each in gathers]
+        turned = [turn(each, -phase) if phase else each for each, phase in zip(gathers, phases, strict=True)]
+        return np.stack(turned).astype(np.float32), [phase for phase in phases if phase]
 
     def _maker(self, acquisition: Acquisition) -> PanelMaker:
         """What makes the panels of an acquisition; kept, since its references must be simulated."""

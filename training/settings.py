@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from data_gen.errors import SettingError
-from models.registry import NETWORKS
+from models.registry import NETWORKS, PANELS
 from training.augmentation import AUGMENTATIONS
 from training.loss import LOSSES
 from training.optimizers import OPTIMIZERS, SCHEDULES
@@ -84,6 +84,8 @@ class Settings:
         for name in of_sqgn:
             if getattr(self, name) is not None and not OPTIMIZERS[self.optimizer].second_order:
                 raise SettingError(f"{name.replace('_', ' ')} is a setting of SQGN, not of {self.optimizer}")
+        if self.noisy_views and self.views < 2 and NETWORKS[self.network].reads == PANELS:
+            raise SettingError("noise is in the further views of a model alone: --augment all needs two --views")
         if self.seed < 0:
             raise SettingError(f"a seed is not negative, as {self.seed} is")
         if self.patience is not None and self.validation == 0:

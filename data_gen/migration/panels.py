@@ -17,6 +17,13 @@ from data_gen.migration.travel_time import Profile
 
 KILOMETRE = 1000.0
 
+CERTAIN, DOUBTFUL = 15.0, 35.0
+"""Angles [degrees] from which on gathers are taken for turned: where a reference explains them, and where it does not.
+Over 4,000 m/s from the top on, where references have 2,500 at most, 29 degrees are found where there are none."""
+
+EXPLAINED = 0.75
+"""A reference that leaves a quarter of the energy or less explains gathers."""
+
 LEAST_FOLD = 1e-3
 """Where no trace of a class sees a point its panel is zero, not a quotient of zeros."""
 
@@ -107,9 +114,11 @@ class PanelMaker:
     def phase(self, gathers: np.ndarray) -> float:
         """By how many degrees the wavelet of gathers (source, receiver, time) is turned, from -180 to 180.
 
-        Raises DataError for gathers without a live trace.
+        In doubt it is 0: a small angle may be an error of the estimate, or the shallow rocks may be faster than those
+        of any reference, which then explains little. Raises DataError for gathers without a live trace.
         """
-        return self._references.phase(*self._traces(gathers))
+        phase, explained = self._references.phase(*self._traces(gathers))
+        return phase if abs(phase) >= (CERTAIN if explained >= EXPLAINED else DOUBTFUL) else 0.0
 
     def panels(self, gathers: np.ndarray, live: np.ndarray | None = None, rank: int = 0) -> np.ndarray:
         """Panels float32 (depth, x, channel) of gathers (source, receiver, time).

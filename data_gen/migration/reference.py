@@ -90,18 +90,24 @@ class References:
         order = np.argsort(-explained, kind="stable")
         number = int(order[min(rank, int(np.count_nonzero(explained)) - 1)])
         if explained[number] == 0:
-            raise DataError("no reference model explains these gathers: is their polarity reversed, or their time?")
+            raise DataError(
+                "no reference model explains these gathers: is their polarity reversed, or their time another?"
+            )
         return Fit(number, float(product[number] / power[number]))
 
-    def phase(self, traces: np.ndarray, live: np.ndarray) -> float:
+    def phase(self, traces: np.ndarray, live: np.ndarray) -> tuple[float, float]:
         """By how many degrees the phase of traces (trace, sample) is turned against the reference that suits them best.
 
-        `live` (trace,) count. Of the reference at its best amplitude and phase the direct wave tells: of gathers with
-        20 dB of noise the angle is found to some four degrees.
+        `live` (trace,) count. Second comes the share of their energy that this reference explains at its best amplitude
+        and phase: it is mostly the direct wave that tells.
         """
-        product = self._rows @ analytic(traces * live[:, None]).astype(np.complex64).ravel()
-        power = self._power[:, live].sum(axis=1)
-        return float(np.rad2deg(np.angle(product[np.argmax(np.abs(product) ** 2 / power)])))
+        signal = analytic(traces * live[:, None]).reshape(-1)
+        parts = self._rows @ np.stack([signal.real, signal.imag], axis=1).astype(np.float32)
+        product = parts[:, 0].astype(np.float64) + 1j * parts[:, 1]
+        explained = np.abs(product) ** 2 / self._power[:, live].sum(axis=1)
+        best = int(np.argmax(explained))
+        energy = np.sum(np.square(traces[live], dtype=np.float64))
+        return float(np.rad2deg(np.angle(product[best]))), float(explained[best] / energy)
 
     def residual(self, traces: np.ndarray, live: np.ndarray, fit: Fit) -> np.ndarray:
         """What the reference does not explain of traces (trace, sample), per unit of its amplitude; zero where dead."""

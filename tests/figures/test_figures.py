@@ -177,13 +177,16 @@ def test_robustness_has_data_getting_worse_to_the_right():
 
 
 def test_scores_over_the_number_of_training_models():
-    scores = {"RMSE (m/s)": {"laptop": np.array([400.0, 300.0]), "outside": np.array([500.0, 450.0])}}
-    figure = data_size([800, 10053], scores, ["unet", "unet-large"], {"RMSE (m/s)": 595.0})
+    sizes = np.array([800, 10053])
+    curves = {"unet, laptop": (sizes, np.array([400.0, 300.0])), "unet, outside": (sizes, np.array([500.0, 450.0]))}
+    baselines = {"mean model, laptop": 595.0, "mean model, outside": np.nan}
+    figure = data_size({"RMSE (m/s)": curves}, {"RMSE (m/s)": baselines})
     (axes,) = figure.axes
     assert axes.get_xscale() == "log"
     np.testing.assert_array_equal(axes.get_lines()[1].get_ydata(), [500, 450])
     np.testing.assert_array_equal(axes.get_lines()[2].get_ydata(), [595, 595])
-    assert all(part in labels(figure) for part in ("10,053\nunet-large", "training models", "outside", "mean model"))
+    assert len(axes.get_lines()) == 3
+    assert all(part in labels(figure) for part in ("10,053", "training models", "unet, outside", "mean model, laptop"))
     assert saved(figure)
 
 

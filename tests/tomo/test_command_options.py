@@ -49,6 +49,7 @@ def line(*arguments) -> str:
         (["--schedule", "step"], "unknown schedule"),
         (["--loss", "hinge"], "unknown loss"),
         (["--augment", "flip"], "unknown augmentation"),
+        (["--augment", "all", "--views", 1], "needs two --views"),
         (["--precision", "float8"], "unknown precision"),
         (["--batch-size", 99], "too few for mini-batches of 99"),
         (["--network", "cnn-paper"], "too small for the network 'cnn-paper'"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import h5py
@@ -106,8 +105,7 @@ def test_a_factor_changes_nothing_and_the_answer_may_be_segy(predicted, network,
 def test_a_reversed_polarity_is_said_and_mended(predicted, network, gathers, tmp_path):
     write_shots(tmp_path / "shots.sgy", -gathers, FIELD)
     velocity, said = predict(network, tmp_path / "shots.sgy", tmp_path / "p.nc")
-    (phase,) = set(re.findall(r"the wavelet of 1 of 1 models has another phase than in training, by (-?\d+) to", said))
-    assert abs(int(phase)) > 165
+    assert "shots.sgy: in 1 model the polarity is reversed against training (within 0 degrees): turned back" in said
     spread = np.std(predicted[0])
     assert np.sqrt(np.mean((velocity - predicted[0]) ** 2)) < 0.3 * spread
 

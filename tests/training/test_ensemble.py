@@ -11,6 +11,7 @@ import pytest
 import training
 from data_gen import Acquisition, ArraySurvey, Grid, random_model, simulate
 from data_gen.errors import DataError
+from data_gen.salt import SALT_VELOCITY
 from training import ensemble
 from training.decision import decide
 
@@ -35,6 +36,15 @@ def test_the_factor_is_what_the_errors_are_larger_than_the_spread(scale: float) 
     assert ensemble.covered(errors, found.factor * ensemble.spread(members)) == pytest.approx(0.95, abs=1e-3)
     assert found.covered == ensemble.covered(errors, ensemble.spread(members))
     assert found.models == 6
+
+
+def test_salt_is_decided_for_networks_that_read_panels_alone() -> None:
+    """Members that mean salt and do not say it: all but those that read panels are left as they are."""
+    true = np.full((2, 20, 20), 2500.0)
+    true[:, 5:12, 5:12] = 4480.0
+    members = np.stack([np.where(true > 4000, 3800.0 + 10 * member, true + member) for member in range(3)])
+    assert ensemble.calibrate(members, true).salt_from < 3810.0
+    assert ensemble.calibrate(members, true, of_panels=False).salt_from == SALT_VELOCITY
 
 
 def test_members_that_agree_to_the_last_digit_are_not_certain() -> None:
@@ -70,7 +80,12 @@ def test_an_ensemble_predicts_the_mean_of_its_members_and_says_how_far_they_are_
 
 
 @pytest.mark.parametrize(
-    "record", ["", "[]", '{"members": 1, "factor": 1}', '{"members": 2, "factor": NaN}', '{"members": 3, "factor": 1}']
+    "record",
+    ["", "[]"]
+    + [
+        f'{{"format": {version}, "members": {members}, "factor": {factor}, "covered": 0.5, "models": 2}}'
+        for version, members, factor in ((2, 1, "1"), (2, 2, "NaN"), (2, 3, "1"), (1, 2, "1"))
+    ],
 )
 def test_a_damaged_ensemble_is_told(folder, tmp_path, record: str) -> None:
     copy = tmp_path / "copy"
@@ -83,7 +98,7 @@ def test_a_damaged_ensemble_is_told(folder, tmp_path, record: str) -> None:
 def test_the_record_says_what_was_measured(folder) -> None:
     folder, _, calibration = folder
     record = json.loads((folder / ensemble.RECORD).read_text())
-    assert record == {"members": 2, **vars(calibration)}
+    assert record == {"format": 2, "members": 2, **vars(calibration)}
 
 
 def test_classes_of_equally_sure_places_err_as_they_say_where_all_is_well() -> None:

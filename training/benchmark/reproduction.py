@@ -6,7 +6,6 @@ on from a checkpoint in a folder beside the file.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from data_gen.errors import DataError
-from data_gen.files import locked, whole_file, write_json
+from data_gen.files import whole_file, write_json
 from data_gen.machine import describe_machine
 from data_gen.reading import earlier_results, reading
 from data_gen.salt import is_salt
 from data_gen.survey.reader import Survey
 from training.benchmark.paper import Experiment, Training
-from training.benchmark.side_by_side import Job, side_by_side
+from training.benchmark.side_by_side import Job, alone, side_by_side
 from training.recipes import Recipe
 
 SHOWN = 5
@@ -46,6 +45,26 @@ def reproduce(
     `Job`. Raises DataError for an `output` of other data, other epochs or other settings, MachineError where another
     process writes it, else as `side_by_side`.
     """
+    with alone(output, "tomo benchmark paper") as folder:
+        results = _begun(experiment, data, names, epochs, output)
+        jobs = [
+            Job({"training": name, "seed": seed}, *work(name, seed, epochs, folder / f"{name}-{seed}.npz"))
+            for seed in range(seeds)
+            for name in names
+        ]
+
+        def done(row: dict[str, Any]) -> None:
+            (folder / f"{row['training']}-{row['seed']}.npz").unlink(missing_ok=True)
+            progress(row)
+
+        write_json(output, results)  # what cannot be written is told now
+        return side_by_side(jobs, results, output, processes, done, prepare)
+
+
+def _begun(
+    experiment: Experiment, data: dict[str, Any], names: Sequence[str], epochs: int, output: Path
+) -> dict[str, Any]:
+    """The results that are there, or none yet; raises DataError as `reproduce`."""
     results: dict[str, Any] = {
         "problem": experiment.name, "data": data, "epochs": epochs, "trainings": {}, "machine": _machine(), "rows": [],
     }  # fmt: skip
@@ -59,24 +78,6 @@ def reproduce(
         settings = dataclasses.asdict(experiment.trainings[name])
         if results["trainings"].setdefault(name, settings) != settings:
             raise DataError(f"{output} holds trainings of {name} with other settings: choose another file")
-    folder = output.with_name(f"{output.stem}-unfinished")
-    jobs = [
-        Job({"training": name, "seed": seed}, *work(name, seed, epochs, folder / f"{name}-{seed}.npz"))
-        for seed in range(seeds)
-        for name in names
-    ]
-
-    def done(row: dict[str, Any]) -> None:
-        (folder / f"{row['training']}-{row['seed']}.npz").unlink(missing_ok=True)
-        progress(row)
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder, "tomo benchmark paper"):
-        write_json(output, results)  # what cannot be written is told now
-        side_by_side(jobs, results, output, processes, done, prepare)
-    with contextlib.suppress(OSError):  # others may be unfinished
-        (folder / ".lock").unlink()
-        folder.rmdir()
     return results
 
 

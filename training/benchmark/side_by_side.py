@@ -20,14 +20,14 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 from data_gen.errors import MachineError, TomoError
-from data_gen.files import write_json
+from data_gen.files import locked, write_json
 
 ONE_THREAD = dict.fromkeys(
     (
@@ -67,6 +67,21 @@ class _Running:
     process: subprocess.Popen
     connection: Connection
     job: Job
+
+
+@contextlib.contextmanager
+def alone(output: Path, writer: str) -> Iterator[Path]:
+    """A folder beside a file of results for what is unfinished; nobody else writes the file as long as this lasts.
+
+    An empty folder is removed in the end. Raises MachineError where another `writer` holds it.
+    """
+    folder = output.with_name(f"{output.stem}-unfinished")
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, writer):
+        yield folder
+    with contextlib.suppress(OSError):  # others may be unfinished
+        (folder / ".lock").unlink()
+        folder.rmdir()
 
 
 def side_by_side(

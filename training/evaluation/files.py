@@ -99,12 +99,12 @@ def write_robustness(sweeps: Sequence[Sweep], folder: Path) -> None:
 
 def _described(trained: Trained) -> dict[str, Any]:
     """Its settings, and what its training took."""
-    seconds = trained.history().get("seconds")
+    seconds = [history["seconds"][-1] for run in trained.runs if (history := run.history()).get("seconds")]
     return {
         **dataclasses.asdict(trained.settings),
         **({"members": len(trained.runs)} if len(trained.runs) > 1 else {}),
         "training_models": len(trained.trained_on()),
-        "training_seconds": seconds[-1] if seconds else None,
+        "training_seconds": sum(seconds) if seconds else None,
     }
 
 

@@ -15,6 +15,7 @@ from data_gen.grid import Grid
 from data_gen.migration.panels import PanelDefinition, PanelMaker
 from data_gen.migration.reference import References, draw_profiles, simulate_profiles
 from data_gen.migration.views import in_view, with_noise
+from data_gen.phase import turn
 
 GRID = Grid(48, 50, 15.0)
 LINE = Acquisition(GRID, sources=5, receivers=25, samples=100, sample_interval=0.008)
@@ -149,3 +150,20 @@ def test_a_view_with_noise_is_of_the_same_traces(maker, gathers):
     np.testing.assert_array_equal(quiet == 0, noisy == 0)
     assert np.abs(quiet - noisy).max() > 0
     np.testing.assert_array_equal(noisy, in_view(maker, gathers, 5, 1, noise=True))
+
+
+@pytest.mark.parametrize("degrees", [0, 60, 180, -120])
+def test_the_phase_is_told_by_the_direct_wave(maker, gathers, degrees):
+    phase = maker.phase(turn(gathers, degrees))
+    assert abs((phase - degrees + 180) % 360 - 180) < 12
+    assert degrees or phase == 0.0
+
+
+def test_rocks_faster_than_any_reference_are_no_other_wavelet(maker):
+    """Their direct wave comes before that of the nearest reference, as one of another phase would."""
+    fast = 1.4 * max(profile[0] for profile in maker.definition.profiles)
+    gathers = simulator(LINE).gather(np.full(GRID.shape, fast, np.float32))
+    phase, explained = maker._references.phase(gathers.reshape(-1, LINE.samples), np.ones(125, bool))
+    assert abs(phase) > 10
+    assert explained < 0.75
+    assert maker.phase(gathers) == 0.0

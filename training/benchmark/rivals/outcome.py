@@ -48,7 +48,8 @@ def outcome(results: Mapping[str, Any]) -> dict[str, Outcome]:
 
 
 def _outcome(results: Mapping[str, Any], name: str) -> Outcome:
-    tuned, raced = trials(results, "tuning", name), trials(results, "race", name)
+    tuned = sorted(trials(results, "tuning", name), key=lambda trial: trial["batch_size"])  # in the order of the race
+    raced = trials(results, "race", name)
     size, rate = best(results, name)
     rates = sorted({trial["rate"] for trial in tuned})
     losses = [final(trial) for trial in tuned]

@@ -19,11 +19,12 @@ import numpy as np
 from data_gen.errors import DataError, SettingError
 from data_gen.files import write_json
 from data_gen.reading import earlier_results
+from data_gen.survey.reader import Survey
 from training.benchmark.comparison import machine, settings_of
 from training.benchmark.rivals.contenders import FallingRate
-from training.benchmark.rivals.tasks import task_named
+from training.benchmark.rivals.tasks import Task, task_named
 from training.benchmark.rivals.training import Trainee, costs
-from training.benchmark.side_by_side import Job, side_by_side
+from training.benchmark.side_by_side import Job, alone, side_by_side
 
 TUNING_SEED = 100
 ROUNDS = 5
@@ -52,28 +53,19 @@ def race(
     for name in names:
         if name not in chosen.rates:
             raise SettingError(f"unknown contender {name!r}: choose from {', '.join(chosen.rates)}")
-    results: dict[str, Any] = {"task": task, "seconds": seconds, "contenders": {}, "machine": machine(), "rows": []}
-    if before := earlier_results(output, *results):
-        if any(before.get(key) != results[key] for key in ("task", "seconds")) or set(results) - set(before):
-            raise DataError(f"{output} holds another race: choose another file")
-        results = before
-    for name in names:
-        settings = _settings_of(chosen.contenders()[name], chosen.decay)
-        if results["contenders"].setdefault(name, settings) != settings:
-            raise DataError(f"{output} holds trainings of {name} with other settings: choose another file")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    where = (task, data, network)
+    with alone(output, "tomo benchmark rivals"):
+        results = _begun(chosen, names, {"task": task, "seconds": seconds, "data": _identity(data, network)}, output)
 
-    def do(jobs: Sequence[Job]) -> None:
-        side_by_side(jobs, results, output, processes, lambda row: progress(_said(row)), prepare)
+        def do(jobs: Sequence[Job]) -> None:
+            side_by_side(jobs, results, output, processes, lambda row: progress(_said(row)), prepare)
 
-    known = dict.fromkeys(name for name, _ in measured(results))
-    if missing := [name for name in names if name not in known]:
-        of = [*list(known)[:1], *missing]
-        do([Job({"stage": "cost", "of": of}, measure, (*where, of))])
-    iterations = {key: max(1, round(seconds / cost)) for key, cost in measured(results).items()}
-    do(
-        [
+        where = (task, data, network)
+        known = dict.fromkeys(name for name, _ in measured(results))
+        if missing := [name for name in names if name not in known]:
+            of = [*list(known)[:1], *missing]
+            do([Job({"stage": "cost", "of": of}, measure, (*where, of))])
+        iterations = {key: max(1, round(seconds / cost)) for key, cost in measured(results).items()}
+        do([
             Job(
                 {"stage": "tuning", "contender": name, "batch_size": size},
                 train,
@@ -81,11 +73,9 @@ def race(
             )
             for size in chosen.batch_sizes
             for name in names
-        ]
-    )
-    settings = {name: best(results, name) for name in names}
-    do(
-        [
+        ])  # fmt: skip
+        settings = {name: best(results, name) for name in names}
+        do([
             Job(
                 {"stage": "race", "contender": name, "seed": seed},
                 train,
@@ -93,10 +83,31 @@ def race(
             )
             for seed in range(seeds)
             for name, (size, rate) in settings.items()
-        ]
-    )
-    write_json(output, results)
+        ])  # fmt: skip
+        write_json(output, results)
     return results
+
+
+def _begun(chosen: Task, names: Sequence[str], what: dict[str, Any], output: Path) -> dict[str, Any]:
+    """The results that are there, or none yet; raises DataError as `race`."""
+    results: dict[str, Any] = {**what, "contenders": {}, "machine": machine(), "rows": []}
+    if before := earlier_results(output, *results):
+        if any(before.get(key) != value for key, value in what.items()) or set(results) - set(before):
+            raise DataError(f"{output} holds another race: choose another file")
+        results = before
+    for name in names:
+        settings = _settings_of(chosen.contenders()[name], chosen.decay)
+        if results["contenders"].setdefault(name, settings) != settings:
+            raise DataError(f"{output} holds trainings of {name} with other settings: choose another file")
+    return results
+
+
+def _identity(data: Path | None, network: str) -> dict[str, str]:
+    """What a race is trained on, where that is a survey."""
+    if data is None or not (data / "survey.h5").exists():
+        return {}
+    survey = Survey.open(data)
+    return {"survey": survey.name, "identity": survey.identity(), "network": network}
 
 
 def measure(task: str, data: Path | None, network: str, names: Sequence[str]) -> dict[str, Any]:
