@@ -461,9 +461,13 @@ def rivals_table(task: str, found: dict[str, Outcome]) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("task", sorted(raced()))
+@pytest.mark.parametrize("task", sorted(RIVAL_TASKS))
 def test_rivals_page_on_each_task(task):
-    page, found, file = text("docs/rivals.md"), raced()[task], results(f"rivals-{task}")
+    page, found = text("docs/rivals.md"), raced().get(task)
+    if found is None:
+        assert not re.search(rf"`{task}`, [\d.]+ s, \d+ seeds", page), "a result without its file"
+        return
+    file = results(f"rivals-{task}")
     assert set(found) == set(RIVALS), "all contenders"
     assert len({len(trials(file, "tuning", name)) for name in found}) == 1, "as many trials each"
     seeds = {tuple(trial["seed"] for trial in trials(file, "race", name)) for name in found}
