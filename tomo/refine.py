@@ -87,8 +87,10 @@ def refine(
     with ExitStack() as stack:
         whose, names, given, acquisition, reference = _given(stack, run, gathers, survey, predictor, models, origin)
         prediction, deviation = predictor.with_deviation(given, acquisition)
-        if predictor.turned and source != "wavelet":
-            remark("the wavelet has another phase than in training: the inversion finds it with --source wavelet")
+        if predictor.turned:
+            given = predictor.straight(given, acquisition)
+            if source != "wavelet":
+                remark("the phase is right to some degrees: with --source wavelet the inversion finds the rest")
         found: list[Inversion] = []
         with progress("refining", len(given) * most_simulations(SCHEDULE), "gradients") as advance:
             for each in refined(

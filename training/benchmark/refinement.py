@@ -126,8 +126,13 @@ def compare_refinement(
             true = survey.velocity([index])
             recorded = record(true[0], condition, simulator, seed=int(index))
             for start in missing:
-                first = fixed[start][None] if start in fixed else predictors[start].predict(recorded, acquisition)
-                found = invert(recorded, first[0], acquisition, gradients, source=condition.source)
+                given = recorded
+                if start in fixed:
+                    first = fixed[start][None]
+                else:
+                    first = predictors[start].predict(recorded, acquisition)
+                    given = predictors[start].straight(recorded[None], acquisition)[0]
+                found = invert(given, first[0], acquisition, gradients, source=condition.source)
                 scores = [
                     score(images, true, acquisition.velocity_limits, acquisition.grid.spacing)[0]
                     for images in (first, found.velocity[None])
