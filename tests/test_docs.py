@@ -197,24 +197,48 @@ ROWS = {
 }
 
 
+SMALL, LARGE = "unet", "unet-10k-noise"
+"""The runs in the table of the README; the others are for the curve over the number of training models."""
+
+
 def imaging_table() -> str:
     """The imaging networks beside the mean model and the paper's network."""
     found, before = results("imaging"), results("outside")
-    runs = [
-        f"`{run['network']}`, {run['training_models']:,} models" + (", noise" if run["augment"] == "all" else "")
-        for run in found["runs"].values()
-    ]
-    columns = ["mean model", "paper's network, 800 models", *runs]
+    runs = [found["runs"][name] for name in (SMALL, LARGE)]
+    named = [f"`{run['network']}`, {run['training_models']:,} models" for run in runs]
+    columns = ["mean model", "paper's network, 800 models", *named]
     lines = [f"| | {' | '.join(columns)} |", "|" + "---|" * (len(columns) + 1)]
     titles = ("160 test models of `laptop`", "96 windows of public models")
     for title, ours, theirs in zip(titles, found["surveys"], before["surveys"], strict=True):
         assert ours["samples"] == theirs["samples"]
         lines.append(f"| **{title}** |{' |' * len(columns)}")
-        scores = [ours["scores"]["mean model"], theirs["scores"]["adam"], *(ours["scores"][n] for n in found["runs"])]
+        scores = [ours["scores"]["mean model"], theirs["scores"]["adam"], *(ours["scores"][n] for n in (SMALL, LARGE))]
         for row, (name, form) in ROWS.items():
             cells = [format(score[name], form) if score[name] is not None else "" for score in scores]
             lines.append(f"| {row} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def data_table() -> str:
+    """`unet-large` trained on more and more models."""
+    found = results("imaging")
+    runs = {name: run for name, run in found["runs"].items() if run["network"] == "unet-large" and name != LARGE}
+    lines = [
+        "| training models | epochs | RMSE, m/s | SSIM | salt IoU | found | top, m | windows: RMSE, SSIM, IoU |"
+    ]
+    lines.append("|" + "---|" * 8)
+    forms = list(ROWS.values())[:-1]
+    for name in sorted(runs, key=lambda name: runs[name]["training_models"]):
+        ours, outside = (survey["scores"][name] for survey in found["surveys"])
+        cells = [format(ours[score], form) for score, form in forms]
+        there = ", ".join(format(outside[score], form) for score, form in forms[:3])
+        lines.append(f"| {runs[name]['training_models']:,} | {runs[name]['epochs']} | {' | '.join(cells)} | {there} |")
+    return "\n".join(lines)
+
+
+def test_evaluation_page_on_more_data():
+    assert data_table() in text("docs/evaluation.md")
+    assert len(data_table().split("\n")) == 5
 
 
 def test_readme_and_evaluation_page_on_imaging():
