@@ -223,9 +223,7 @@ def data_table() -> str:
     """`unet-large` trained on more and more models."""
     found = results("imaging")
     runs = {name: run for name, run in found["runs"].items() if run["network"] == "unet-large" and name != LARGE}
-    lines = [
-        "| training models | epochs | RMSE, m/s | SSIM | salt IoU | found | top, m | windows: RMSE, SSIM, IoU |"
-    ]
+    lines = ["| training models | epochs | RMSE, m/s | SSIM | salt IoU | found | top, m | windows: RMSE, SSIM, IoU |"]
     lines.append("|" + "---|" * 8)
     forms = list(ROWS.values())[:-1]
     for name in sorted(runs, key=lambda name: runs[name]["training_models"]):

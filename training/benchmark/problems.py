@@ -75,6 +75,12 @@ def read_idx(path: Path) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
 
 
+def check_mnist(data: Path) -> None:
+    """Read the four files of a folder; raises DataError as `read_idx`."""
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        read_idx(data / f"{name}-ubyte")
+
+
 def mnist_problem(data: Path, batch_size: int = 1000, raw_pixels: bool = False) -> Problem:
     """The paper's section 6.1 on the real images; pixels in [0, 1], or 0 to 255 as the authors' code feeds them."""
 

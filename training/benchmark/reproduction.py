@@ -83,6 +83,9 @@ def _begun(
 
 def reproduce_mnist(experiment: Experiment, data: Path, raw_pixels: bool, **options: Any) -> dict[str, Any]:
     """The trainings of section 6.1 on the MNIST files of a folder; options and errors as `reproduce`."""
+    from training.benchmark.problems import check_mnist
+
+    check_mnist(data)
 
     def work(name: str, seed: int, epochs: int, checkpoint: Path) -> tuple:
         training = experiment.trainings[name]

@@ -78,10 +78,13 @@ def alone(output: Path, writer: str) -> Iterator[Path]:
     folder = output.with_name(f"{output.stem}-unfinished")
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder, writer):
-        yield folder
-    with contextlib.suppress(OSError):  # others may be unfinished
-        (folder / ".lock").unlink()
-        folder.rmdir()
+        try:
+            yield folder
+        finally:
+            with contextlib.suppress(OSError):  # what is unfinished stays, and its folder with it
+                if [entry.name for entry in folder.iterdir()] == [".lock"]:
+                    (folder / ".lock").unlink()
+                folder.rmdir()
 
 
 def side_by_side(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from data_gen.errors import DataError, MachineError
-from training.benchmark.side_by_side import ONE_THREAD, Job, side_by_side
+from training.benchmark.side_by_side import ONE_THREAD, Job, alone, side_by_side
 
 
 def environment(seed: int) -> dict:
@@ -119,3 +119,18 @@ side_by_side(jobs, {{"rows": []}}, Path({str(tmp_path)!r}, "rows.json"), 2)
     assert ("KeyboardInterrupt" in said) == (how == signal.SIGINT)
     wait_until(lambda: all(map(is_gone, children)))
     assert not (tmp_path / "2").exists()
+
+
+def test_a_file_is_written_by_one_and_the_folder_beside_it_stays_for_what_is_unfinished(tmp_path):
+    with alone(tmp_path / "r.json", "benchmark") as folder:
+        with (
+            pytest.raises(MachineError, match="another benchmark is writing"),
+            alone(tmp_path / "r.json", "benchmark"),
+        ):
+            raise AssertionError
+        (folder / "half").touch()
+    assert [path.name for path in folder.iterdir() if path.name != ".lock"] == ["half"]
+    (folder / "half").unlink()
+    with pytest.raises(ZeroDivisionError), alone(tmp_path / "r.json", "benchmark"):
+        1 / 0  # noqa: B018
+    assert not folder.exists()
