@@ -53,7 +53,7 @@ def test_two_devices_give_the_iterates_of_one():
     `momentum` are in micro-batches, `momentum` with weights of samples, weight decay and a moving average. (T_k is a
     part of each device's samples, so it is the same on one and on two only when it is all of S_k.)
     """
-    arguments = [sys.executable, "-c", TRAIN, str(Path(__file__).parents[1])]
+    arguments = [sys.executable, "-c", TRAIN, str(Path(__file__).parents[2])]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.split()[-1] == "alike"
