@@ -330,9 +330,13 @@ def test_refinement_page_on_gradients():
         assert min(found[name]["agreement"]) == pytest.approx(0.9997, abs=1e-4)
 
 
+OUTSIDE = "refinement-outside"
+
+
 def refinement_table() -> str:
     """Refinement from each first model, in each condition."""
     found = summary(results("refinement"))
+    found |= {(f"{name}, public models", start): row for (name, start), row in summary(results(OUTSIDE)).items()}
     lines = [
         "| gathers with | models | from | RMSE, m/s | SSIM | salt IoU | salt's top, m | worse | misfit / noise |",
         "|" + "---|" * 9,
