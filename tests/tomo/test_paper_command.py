@@ -8,6 +8,7 @@ import json
 import numpy as np
 from typer.testing import CliRunner
 
+from data_gen.errors import DataError
 from data_gen.survey.reader import Survey
 from tomo.cli import app
 from training.benchmark.paper import MNIST, TOMOGRAPHY
@@ -56,3 +57,10 @@ def test_tomography_is_shown_with_a_model(tmp_path, plain_survey):
     assert "Table 4, 2 epochs" in said
     assert "8.7e8" in said
     assert (tmp_path / "paper-models.png").exists()
+
+
+def test_without_the_data_nothing_is_begun(tmp_path):
+    command = ["benchmark", "paper", "mnist", "--data", str(tmp_path), "--output", str(tmp_path / "r.json")]
+    answer = CliRunner().invoke(app, command)
+    assert isinstance(answer.exception, DataError)
+    assert list(tmp_path.iterdir()) == []

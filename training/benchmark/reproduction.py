@@ -38,12 +38,14 @@ def reproduce(
     processes: int,
     progress: Callable[[dict[str, Any]], None] = lambda row: None,
     prepare: Callable[[], None] | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Train those of these names from seeds 0, 1, ... that `output` has no row of; returns the results.
 
     `data` says what they are trained on; `work(name, seed, epochs, checkpoint)` returns the function and arguments of a
-    `Job`. Raises DataError for an `output` of other data, other epochs or other settings, MachineError where another
-    process writes it, else as `side_by_side`.
+    `Job`, and `check` raises where the data cannot be read, if anything is to be trained. Raises DataError for an
+    `output` of other data, other epochs or other settings, MachineError where another process writes it, else as
+    `side_by_side`.
     """
     with alone(output, "tomo benchmark paper") as folder:
         results = _begun(experiment, data, names, epochs, output)
@@ -57,6 +59,8 @@ def reproduce(
             (folder / f"{row['training']}-{row['seed']}.npz").unlink(missing_ok=True)
             progress(row)
 
+        if not all(job.is_done(results["rows"]) for job in jobs):
+            check()
         write_json(output, results)  # what cannot be written is told now
         return side_by_side(jobs, results, output, processes, done, prepare)
 
@@ -85,13 +89,11 @@ def reproduce_mnist(experiment: Experiment, data: Path, raw_pixels: bool, **opti
     """The trainings of section 6.1 on the MNIST files of a folder; options and errors as `reproduce`."""
     from training.benchmark.problems import check_mnist
 
-    check_mnist(data)
-
     def work(name: str, seed: int, epochs: int, checkpoint: Path) -> tuple:
         training = experiment.trainings[name]
         return train_on_mnist, (training, seed, epochs, experiment.iterations, data, raw_pixels, checkpoint)
 
-    return reproduce(experiment, {"raw_pixels": raw_pixels}, work, **options)
+    return reproduce(experiment, {"raw_pixels": raw_pixels}, work, check=lambda: check_mnist(data), **options)
 
 
 def reproduce_tomography(
