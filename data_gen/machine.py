@@ -1,11 +1,15 @@
-"""What a time was measured on, and how many processes it is for."""
+"""This machine: what a time was measured on, how many processes it is for, and how one is started."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import os
 import platform
+import socket
+import subprocess
+import sys
 from collections.abc import Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +63,32 @@ def _of_processor(field: str) -> str:
     information = Path("/proc/cpuinfo")
     lines = information.read_text().splitlines() if information.exists() else []
     return next((line.split(":", 1)[1].strip() for line in lines if line.split(":")[0].strip() == field), "")
+
+
+ONE_THREAD = dict.fromkeys(
+    (
+        "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+    ),
+    "1",
+)  # fmt: skip
+"""What a process of one thread finds in its environment before it imports NumPy, TensorFlow or PyTorch."""
+
+
+def start_process(module: str) -> tuple[subprocess.Popen, Connection]:
+    """A fresh interpreter of one thread that calls `main()` of a module, and our end of the socket between us.
+
+    The number of its end is its last argument. It sees the modules that this process sees, not those of the folder that
+    it stands in.
+    """
+    path = [str(Path(__file__).parents[1]), *(entry for entry in sys.path if entry)]
+    program = f"import sys; sys.path[:] = {path!r}; from {module} import main; main()"
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, **ONE_THREAD},
+            stdin=subprocess.DEVNULL,
+        )
+    return process, Connection(ours.detach())

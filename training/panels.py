@@ -58,13 +58,13 @@ def samples_of(
     definition = definition or define_panels(survey)
     if survey.folder is None:
         return PanelSamples(
-            survey, definition, views, ranks, _in_memory(survey, definition, views, ranks, noise), lambda: None
+            survey, definition, views, _in_memory(survey, definition, views, ranks, noise), lambda: None
         )
     store = PanelStore(survey, definition, views, ranks, noise)
     store.make(workers, progress, only)
     if only is not None:
         store.verify(only)
-    return PanelSamples(survey, definition, views, ranks, store.panels, store.verify)
+    return PanelSamples(survey, definition, views, store.panels, store.verify)
 
 
 def _in_memory(survey: Survey, definition: PanelDefinition, views: int, ranks: int, noise: bool) -> Read:

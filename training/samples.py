@@ -24,8 +24,6 @@ class Samples(Protocol):
     survey: Survey
     views: int
     """How many inputs there are of each model; all but the first are for training."""
-    ranks: int
-    """How many of the next best references there are inputs in, the best one among them."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -47,7 +45,7 @@ class Samples(Protocol):
 class GatherSamples:
     """Raw shot gathers: float32 (model, source, receiver, time)."""
 
-    views = ranks = 1
+    views = 1
 
     def __init__(self, survey: Survey) -> None:
         self.survey = survey
@@ -92,11 +90,10 @@ class PanelSamples:
         survey: Survey,
         definition: PanelDefinition,
         views: int,
-        ranks: int,
         read: Read,
         verify: Callable[[], None],
     ) -> None:
-        self.survey, self.definition, self.views, self.ranks = survey, definition, views, ranks
+        self.survey, self.definition, self.views = survey, definition, views
         self._read, self._verify = read, verify
 
     @property

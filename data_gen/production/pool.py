@@ -6,22 +6,18 @@ this one keeps count of the deaths on each shard.
 
 from __future__ import annotations
 
-import os
-import socket
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 
 from data_gen.errors import MachineError
+from data_gen.machine import start_process
 from data_gen.production.worker import Job
 
 DEATHS_PER_SHARD = 3
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @dataclass
@@ -87,26 +83,12 @@ def run_pool(
 
 
 def _start(job: Job, shard: int) -> Worker:
-    ours, theirs = socket.socketpair()
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _program(), str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            env={**os.environ, **ONE_THREAD},
-            stdin=subprocess.DEVNULL,
-        )
-    worker = Worker(process, Connection(ours.detach()), shard, job.models(shard).start)
+    process, connection = start_process("data_gen.production.worker")
+    worker = Worker(process, connection, shard, job.models(shard).start)
     with suppress(ConnectionError):  # it died at once: reading from it tells
         worker.connection.send(job)
         _assign(worker, job, shard)
     return worker
-
-
-def _program() -> str:
-    """What a worker runs: it sees the modules that this process sees, not those of the folder that it stands in."""
-    ours = Path(__file__).parents[2]
-    path = [str(ours), *(entry for entry in sys.path if entry)]
-    return f"import sys; sys.path[:] = {path!r}; from data_gen.production.worker import main; main()"
 
 
 def _assign(worker: Worker, job: Job, shard: int) -> None:

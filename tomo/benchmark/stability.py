@@ -21,13 +21,14 @@ def stability(
     """Count how often SQGN gets stuck or diverges on MNIST: learning rates 0.1 and 0.01, all variance reductions."""
     load_tensorflow()
     from training.benchmark.comparison import compare, failures
-    from training.benchmark.problems import NOT_STUCK, mnist_problem
+    from training.benchmark.paper import STUCK
+    from training.benchmark.problems import mnist_problem
     from training.benchmark.problems import stability as stability_of
 
     problem = stability_of(mnist_problem(data))
     results = compare(problem, range(seeds), epochs, output, only or (), rounds=0, progress=remark)
     counts = table("", "trainings", "diverged", "stuck", "lowest accuracy", "most epochs", "roll-backs")
-    for contender, row in failures(results, NOT_STUCK).items():
+    for contender, row in failures(results, STUCK).items():
         counts.add_row(
             contender, str(row["repetitions"]), str(row["diverged"]), str(row["stuck"]),
             f"{row['lowest_score']:.3f}", str(row["most_epochs"]), f"{row['rollbacks']:.0f}",

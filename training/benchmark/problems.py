@@ -16,6 +16,7 @@ from data_gen.errors import DataError, SettingError
 from data_gen.survey.reader import Survey
 from models.mnist import mnist_network
 from training.augmentation import AUGMENTATIONS
+from training.benchmark.paper import STUCK
 from training.callbacks import Scores
 from training.fit import check_survey, make_model
 from training.optimizers import ADAM_RATE
@@ -26,9 +27,6 @@ from training.sqgn.estimators import ESTIMATORS
 from training.sqgn.model import SecondOrderModel
 from training.sqgn.optimizer import SQGN
 from training.sqgn.partition import Partition
-
-NOT_STUCK = 0.55
-"""The accuracy half way from chance, of ten classes, to 1."""
 
 
 @dataclass(frozen=True)
@@ -151,11 +149,11 @@ def tomography_problem(
 def stability(problem: Problem) -> Problem:
     """The problem with SQGN at learning rates 0.1 and 0.01 and each kind of variance reduction for contenders.
 
-    A training whose accuracy is `NOT_STUCK` need not go on.
+    A training whose accuracy is `STUCK` need not go on.
     """
 
     def optimizer(kind: str, rate: float) -> Callable[[], keras.optimizers.Optimizer]:
         return lambda: SQGN(learning_rate=rate, variance_reduction=kind)
 
     contenders = {f"{kind} {rate:g}": optimizer(kind, rate) for kind in ESTIMATORS for rate in (0.1, 0.01)}
-    return replace(problem, name=f"{problem.name} stability", contenders=contenders, enough=NOT_STUCK)
+    return replace(problem, name=f"{problem.name} stability", contenders=contenders, enough=STUCK)

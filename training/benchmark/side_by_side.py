@@ -15,7 +15,6 @@ import json
 import os
 import pickle
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -28,15 +27,7 @@ from typing import Any
 
 from data_gen.errors import MachineError, TomoError
 from data_gen.files import locked, write_json
-
-ONE_THREAD = dict.fromkeys(
-    (
-        "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
-        "TF_NUM_INTEROP_THREADS",
-    ),
-    "1",
-)  # fmt: skip
-"""What a process finds in its environment before it imports TensorFlow, NumPy or PyTorch."""
+from data_gen.machine import start_process
 
 
 @dataclass(frozen=True)
@@ -121,24 +112,11 @@ def side_by_side(
 
 
 def _start(job: Job, prepare: Callable[[], None] | None) -> _Running:
-    ours, theirs = socket.socketpair()
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _program(), str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            env={**os.environ, **ONE_THREAD},
-            stdin=subprocess.DEVNULL,
-        )
-    child = _Running(process, Connection(ours.detach()), job)
+    process, connection = start_process("training.benchmark.side_by_side")
+    child = _Running(process, connection, job)
     with contextlib.suppress(ConnectionError):  # it died at once: reading from it tells
         child.connection.send((pickle.dumps(prepare), pickle.dumps((job.work, job.arguments))))
     return child
-
-
-def _program() -> str:
-    """What a process runs: it sees the modules that this process sees, not those of the folder that it stands in."""
-    path = [str(Path(__file__).parents[2]), *(entry for entry in sys.path if entry)]
-    return f"import sys; sys.path[:] = {path!r}; from training.benchmark.side_by_side import main; main()"
 
 
 def _answer(child: _Running) -> dict[str, Any]:

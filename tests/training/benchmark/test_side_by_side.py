@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from data_gen.errors import DataError, MachineError
-from training.benchmark.side_by_side import ONE_THREAD, Job, alone, side_by_side
+from data_gen.machine import ONE_THREAD
+from training.benchmark.side_by_side import Job, alone, side_by_side
 
 
 def environment(seed: int) -> dict:
