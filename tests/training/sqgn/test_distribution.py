@@ -8,7 +8,7 @@ from pathlib import Path
 
 TRAIN = """
 import contextlib, sys
-sys.path.insert(0, sys.argv[1])
+sys.path.append(sys.argv[1])  # last: tests/training must not be taken for our training
 import keras, numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
