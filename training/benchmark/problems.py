@@ -53,6 +53,15 @@ class Problem:
             raise SettingError(f"unknown contender {contender!r}: choose from {', '.join(self.contenders)}")
 
 
+HELD_OUT = 1 / 6
+"""The share of the training samples that choices are made on, in place of the test samples."""
+
+
+def unheld(samples: int) -> int:
+    """How many of the training samples are left for training where choices are made; the first so many."""
+    return samples - max(1, round(HELD_OUT * samples))
+
+
 def read_idx(path: Path) -> np.ndarray:
     """An array of bytes from an IDX file (LeCun et al.), gzipped or not.
 
@@ -79,8 +88,11 @@ def check_mnist(data: Path) -> None:
         read_idx(data / f"{name}-ubyte")
 
 
-def mnist_problem(data: Path, batch_size: int = 1000, raw_pixels: bool = False) -> Problem:
-    """The paper's section 6.1 on the real images; pixels in [0, 1], or 0 to 255 as the authors' code feeds them."""
+def mnist_problem(data: Path, batch_size: int = 1000, raw_pixels: bool = False, validation: bool = False) -> Problem:
+    """The paper's section 6.1 on the real images; pixels in [0, 1], or 0 to 255 as the authors' code feeds them.
+
+    For `validation` the test images are not touched: the network is scored on images that it is not trained on instead.
+    """
 
     def images(name: str) -> np.ndarray:
         return read_idx(data / f"{name}-images-idx3-ubyte")[..., None].astype(np.float32) / (1 if raw_pixels else 255)
@@ -88,8 +100,13 @@ def mnist_problem(data: Path, batch_size: int = 1000, raw_pixels: bool = False) 
     def labels(name: str) -> np.ndarray:
         return read_idx(data / f"{name}-labels-idx1-ubyte").astype(np.int64)
 
-    train = tf.constant(images("train")), tf.constant(labels("train"))
-    test = images("t10k"), labels("t10k")
+    x, y = images("train"), labels("train")
+    if validation:
+        kept = unheld(len(x))
+        test, x, y = (x[kept:], y[kept:]), x[:kept], y[:kept]
+    else:
+        test = images("t10k"), labels("t10k")
+    train = tf.constant(x), tf.constant(y)
 
     def build(optimizer: keras.optimizers.Optimizer, seed: int) -> keras.Model:
         model = mnist_network(SecondOrderModel, seed)
@@ -119,24 +136,29 @@ def tomography_problem(
     micro_batch: int | None = None,
     loss: str = "squared",
     augment: str = "none",
+    validation: bool = False,
 ) -> Problem:
     """The paper's section 6.2 on a survey, on its loss and without augmentation unless they are named.
 
-    Raises SettingError where the network does not suit the survey.
+    For `validation` the test models are not touched: the network is scored on training models that it is not trained
+    on instead. Raises SettingError where the network does not suit the survey.
     """
     settings = Settings("sqgn", network, 1, batch_size, micro_batch=micro_batch, loss=loss, augment=augment)
     check_survey(settings, survey)
     samples = samples_of(network, survey, views=settings.views)
-    conditioning = samples.conditioning(survey.train)
+    train, test = survey.train, survey.test
+    if validation:
+        train, test = np.split(train, [unheld(len(train))])
+    conditioning = samples.conditioning(train)
 
     def build(optimizer: keras.optimizers.Optimizer, seed: int) -> keras.Model:
-        return make_model(replace(settings, seed=seed), conditioning, len(survey.train), optimizer)
+        return make_model(replace(settings, seed=seed), conditioning, len(train), optimizer)
 
     return Problem(
         f"tomography, {network}",
         build,
-        lambda seed: training_partition(samples, survey.train, batch_size, seed, AUGMENTATIONS[augment]),
-        lambda: ({}, [Scores(samples, survey.test)]),
+        lambda seed: training_partition(samples, train, batch_size, seed, AUGMENTATIONS[augment]),
+        lambda: ({}, [Scores(samples, test)]),
         "val_ssim",
         {
             "adam": lambda: keras.optimizers.Adam(ADAM_RATE),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from data_gen.errors import DataError, SettingError
@@ -85,6 +86,15 @@ def test_pixels_are_scaled_or_raw(digits, raw_pixels, brightest):
     images, _ = next(iter(problem.partition(0).dataset(SQGN()).as_numpy_iterator()))
     test, _ = problem.validation()[0]["validation_data"]
     assert images.max() == test.max() == brightest
+
+
+def test_choices_are_made_on_training_images_left_out_of_the_training(digits):
+    problem = mnist_problem(digits, batch_size=1, validation=True)
+    kept, labels = problem.validation()[0]["validation_data"]
+    whole, _ = mnist_problem(digits, batch_size=200).partition(0).read(np.arange(200), 0)
+    trained = problem.partition(0)
+    assert (len(kept), len(labels), len(trained)) == (33, 33, 167)
+    assert np.array_equal([*trained.read(np.arange(167), 0)[0], *kept], whole)
 
 
 def test_files_that_are_not_idx_are_named(tmp_path):

@@ -23,7 +23,12 @@ from training.benchmark.rivals.training import SHARES, Trainee, costs
 from training.sqgn import SQGN
 
 RATES = dict.fromkeys(CONTENDERS, 1e-3) | {"sqgn": 0.1, "sqgn-m4": 0.1}
-TASK = Task("pinn", lambda size: burgers_problem(size, points=40, test_points=20, widths=(4,)), (10,), RATES)
+TASK = Task(
+    "pinn",
+    lambda size, validation: burgers_problem(size, validation, points=40, test_points=20, widths=(4,)),
+    (10,),
+    RATES,
+)
 
 
 def test_a_rate_falls_to_zero_along_a_cosine_and_can_be_set_anew():
@@ -204,4 +209,4 @@ def test_a_task_that_is_none_or_lacks_its_data_is_one_line():
         task_named("unet", None)
     assert task_named("pinn", None).grid("adam") == [3e-3, 1e-3, 9e-3]
     with pytest.raises(DataError, match="does not exist"):
-        task_named("mnist", Path("nowhere")).problem(100)
+        task_named("mnist", Path("nowhere")).problem(100, False)

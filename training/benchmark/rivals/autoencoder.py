@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from training.benchmark.problems import Problem, read_idx
+from training.benchmark.problems import Problem, read_idx, unheld
 from training.sqgn.model import SecondOrderModel
 from training.sqgn.partition import Partition
 
@@ -55,14 +55,18 @@ def autoencoder(widths: tuple[int, ...] = WIDTHS, seed: int = 0, pixels: int = 7
     return SecondOrderModel(inputs, h)
 
 
-def autoencoder_problem(data: Path, batch_size: int, widths: tuple[int, ...] = WIDTHS) -> Problem:
-    """MNIST's images, to be drawn again; raises DataError as `read_idx`."""
+def autoencoder_problem(
+    data: Path, batch_size: int, validation: bool = False, widths: tuple[int, ...] = WIDTHS
+) -> Problem:
+    """MNIST's images, to be drawn again; `validation` as in `mnist_problem`. Raises DataError as `read_idx`."""
 
     def images(name: str) -> np.ndarray:
         pixels = read_idx(data / f"{name}-images-idx3-ubyte")
         return pixels.reshape(len(pixels), -1).astype(np.float32) / 255
 
-    train, test = tf.constant(images("train")), images("t10k")
+    train = images("train")
+    train, test = np.split(train, [unheld(len(train))]) if validation else (train, images("t10k"))
+    train = tf.constant(train)
 
     def build(optimizer: keras.optimizers.Optimizer, seed: int) -> keras.Model:
         model = autoencoder(widths, seed, train.shape[1])

@@ -111,10 +111,14 @@ class _Error(keras.callbacks.Callback):
 
 
 def burgers_problem(
-    batch_size: int, points: int = 50_000, test_points: int = 10_000, widths: tuple[int, ...] = WIDTHS
+    batch_size: int,
+    validation: bool = False,
+    points: int = 50_000,
+    test_points: int = 10_000,
+    widths: tuple[int, ...] = WIDTHS,
 ) -> Problem:
-    """Collocation points drawn uniformly, once for all trainings, and others to test on."""
-    rng = np.random.default_rng(0)
+    """Collocation points drawn uniformly, once for all trainings, and others to test on; `validation` has its own."""
+    rng = np.random.default_rng(1 if validation else 0)
     train, test = (
         rng.uniform([-1.0, 0.0], [1.0, 1.0], (count, 2)).astype(np.float32) for count in (points, test_points)
     )

@@ -1,4 +1,4 @@
-"""The race: what an iteration costs, tuning on a seed of its own, and the best setting of each from several seeds.
+"""The race: what an iteration costs, tuning on a seed and samples of its own, the best setting from several seeds.
 
 Every training has the same processor seconds of one thread: its iterations are the budget over the measured seconds of
 an iteration of that contender with mini-batches of that size, so that its rate has fallen to zero when the time is
@@ -69,7 +69,7 @@ def race(
             Job(
                 {"stage": "tuning", "contender": name, "batch_size": size},
                 train,
-                (*where, name, size, [(TUNING_SEED, rate) for rate in chosen.grid(name)], iterations[name, size]),
+                (*where, name, size, [(TUNING_SEED, rate) for rate in chosen.grid(name)], iterations[name, size], True),
             )
             for size in chosen.batch_sizes
             for name in names
@@ -126,9 +126,10 @@ def train(
     batch_size: int,
     trials: Sequence[tuple[int, float]],
     iterations: int,
+    validation: bool = False,
 ) -> dict[str, Any]:
-    """Train a contender from these seeds at these rates."""
-    trainee = Trainee(task_named(task, data, network), name, batch_size)
+    """Train a contender from these seeds at these rates; `validation` as in `mnist_problem`."""
+    trainee = Trainee(task_named(task, data, network), name, batch_size, validation)
     return {"trials": [trainee.train(seed, rate, iterations) for seed, rate in trials]}
 
 
@@ -161,13 +162,13 @@ def trials(results: Mapping[str, Any], stage: str, contender: str) -> list[Trial
 
 
 def best(results: Mapping[str, Any], contender: str) -> tuple[int, float]:
-    """Size of mini-batch and rate with the lowest final test loss in tuning."""
+    """Size of mini-batch and rate with the lowest final loss in tuning."""
     found = min(trials(results, "tuning", contender), key=final)
     return found["batch_size"], found["rate"]
 
 
 def final(trial: Mapping[str, Any]) -> float:
-    """The test loss at the end; infinity where the training diverged."""
+    """The loss at the end; infinity where the training diverged."""
     return float("inf") if trial["loss"][-1] is None else trial["loss"][-1]
 
 

@@ -18,15 +18,15 @@ from training.recipes import IMAGING
 
 @dataclass(frozen=True)
 class Task:
-    """A task: `problem(batch_size)`, and how its contenders are tuned.
+    """A task: `problem(batch_size, validation)`, and how its contenders are tuned: on problems for validation.
 
     `rates` are the middle of each one's grid, for the rivals those that are usual for such a network; SQGN's is 0.1
-    everywhere. `decay` is the weight decay of those that have one. `loss` names the test loss among the logs of
+    everywhere. `decay` is the weight decay of those that have one. `loss` names the loss among the logs of
     `Problem.validation`. `make` are contenders that are other here than in `CONTENDERS`.
     """
 
     name: str
-    problem: Callable[[int], Problem]
+    problem: Callable[[int, bool], Problem]
     batch_sizes: tuple[int, ...]
     rates: Mapping[str, float]
     decay: float = 0.004
@@ -45,13 +45,14 @@ class Task:
 
 def _mnist(data: Path) -> Task:
     rates = {"sgd": 0.1, "adam": 1e-2, "adamw": 1e-2, "muon": 1e-2, "lion": 1e-3, "sqgn": 0.1, "sqgn-m4": 0.1}
-    return Task("mnist", lambda batch_size: mnist_problem(data, batch_size), (100, 1000), rates)
+    return Task("mnist", lambda size, validation: mnist_problem(data, size, validation=validation), (100, 1000), rates)
 
 
 def _autoencoder(data: Path) -> Task:
     rates = {"sgd": 1e-3, "adam": 1e-3, "adamw": 1e-3, "muon": 1e-3, "lion": 1e-4, "sqgn": 0.1, "sqgn-m4": 0.1}
     return Task(
-        "autoencoder", lambda batch_size: autoencoder_problem(data, batch_size), (200, 2000), rates, decay=1e-4
+        "autoencoder", lambda size, validation: autoencoder_problem(data, size, validation), (200, 2000), rates,
+        decay=1e-4,
     )  # fmt: skip
 
 
@@ -66,7 +67,9 @@ def _unet(data: Path) -> Task:
     options = {"curvature_interval": IMAGING.curvature_interval, "max_step": IMAGING.max_step}
     return Task(
         "unet",
-        lambda batch_size: tomography_problem(survey, "unet", batch_size, loss=IMAGING.loss, augment="mirror"),
+        lambda size, validation: tomography_problem(
+            survey, "unet", size, loss=IMAGING.loss, augment="mirror", validation=validation
+        ),
         (16, 48),
         rates,
         loss="val_objective",
@@ -82,8 +85,8 @@ def _cnn(data: Path, network: str) -> Task:
     survey = Survey.open(data)
     rates = {"sgd": 1e-4, "adam": 3e-3, "adamw": 3e-3, "muon": 3e-3, "lion": 3e-4, "sqgn": 0.1, "sqgn-m4": 0.1}
     return Task(
-        "cnn", lambda batch_size: tomography_problem(survey, network, batch_size), (20, 100), rates,
-        loss="val_objective",
+        "cnn", lambda size, validation: tomography_problem(survey, network, size, validation=validation), (20, 100),
+        rates, loss="val_objective",
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ TRACED = 3
 
 
 class _Scorer:
-    """The test loss and the score of a model, now."""
+    """Loss and score of a model on what it is not trained on, now."""
 
     def __init__(self, problem: Problem, loss: str) -> None:
         self.options, self.callbacks = problem.validation()
@@ -45,7 +45,7 @@ class _Scorer:
 class _Clock(keras.callbacks.Callback):
     """Processor seconds of a training, scoring excluded; scores at the marks; and its end, at the last mark.
 
-    A training whose test loss is no number ends at once.
+    A training whose loss is then no number ends at once.
     """
 
     def __init__(self, marks: Sequence[int], scorer: _Scorer | None) -> None:
@@ -74,11 +74,13 @@ class _Clock(keras.callbacks.Callback):
 class Trainee:
     """A contender of a task; its first training traces the step."""
 
-    def __init__(self, task: Task, name: str, batch_size: int) -> None:
+    def __init__(self, task: Task, name: str, batch_size: int, validation: bool = False) -> None:
         self.name, self.batch_size, self.rate = name, batch_size, task.rates[name]
         self.schedule = FallingRate()
         make = task.contenders()[name]
-        problem = replace(task.problem(batch_size), contenders={name: lambda: make(self.schedule, task.decay)})
+        problem = replace(
+            task.problem(batch_size, validation), contenders={name: lambda: make(self.schedule, task.decay)}
+        )
         self.contender = Contender(problem, name)
         self.scorer = _Scorer(problem, task.loss)
         self.is_traced = False
@@ -90,7 +92,7 @@ class Trainee:
     def train(self, seed: int, rate: float, iterations: int) -> dict[str, Any]:
         """Train from a seed over so many iterations; returns the row of the training.
 
-        Lists hold iterations `at` which it was scored, `seconds` of the processor until then, test `loss` and `score`,
+        Lists hold iterations `at` which it was scored, `seconds` of the processor until then, `loss` and `score`,
         null where they are no number.
         """
         if not self.is_traced:
