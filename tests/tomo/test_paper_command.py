@@ -18,11 +18,12 @@ from training.benchmark.reproduction import predictions_file
 def finished(experiment, name, data, file):
     """A file of results with one training of two epochs."""
     row = {
-        "training": name, "seed": 0, "loss": [0.5, 0.25], "score": [0.8, 0.9], "processor_seconds": [3.0, 4.2],
-        "seconds": [3.0, 4.8], "rollbacks": 0.0, "iterations": 60, "gradients_per_iteration": 1.0,
+        "training": name, "seed": 0, "loss": [0.5, 0.25], "score": [0.8, 0.9], "device": "CPU",
+        "rollbacks": 0.0, "iterations": 60, "gradients_per_iteration": 1.0,
     }  # fmt: skip
     results = {
-        "problem": experiment.name, "data": data, "epochs": 2, "machine": {}, "rows": [row],
+        "problem": experiment.name, "data": data, "epochs": 2, "machine": {},
+        "rows": [{"cost_of": [name], "seconds_per_iteration": {name: [0.032]}}, row],
         "trainings": {name: dataclasses.asdict(experiment.trainings[name])},
     }  # fmt: skip
     file.write_text(json.dumps(results))
@@ -38,7 +39,7 @@ def test_mnist_is_shown(tmp_path):
     file = tmp_path / "paper.json"
     finished(MNIST, "sgd", {"raw_pixels": True}, file)
     said = run("mnist", "--data", tmp_path, "--output", file, "--only", "sgd", "--seeds", "1", "--epochs", "2")
-    for part in ("Table 1: baseline, 2 epochs", "Table 3", "0.141", "0.250", "90.0 %"):
+    for part in ("Table 1: baseline, 2 epochs", "Table 3", "0.141", "0.250", "90.0 %", "32"):
         assert part in said
     assert file.with_suffix(".png").stat().st_size > 0
     assert file.with_suffix(".pdf").stat().st_size > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from tomo.console import print_table, remark, table
@@ -70,7 +71,11 @@ def tomography(
 
 
 def _tell(row: dict[str, Any]) -> None:
-    remark(f"{row['training']}, seed {row['seed']}: loss {row['loss'][-1]}, score {row['score'][-1]}")
+    if "cost_of" in row:
+        cost = {name: 1e3 * np.median(seconds) for name, seconds in row["seconds_per_iteration"].items()}
+        remark(", ".join(f"{name}: {value:.1f} ms" for name, value in cost.items()))
+    else:
+        remark(f"{row['training']}, seed {row['seed']}: loss {row['loss'][-1]}, score {row['score'][-1]}")
 
 
 def _show(experiment: Any, results: dict[str, Any], output: Path) -> None:

@@ -30,8 +30,8 @@ def draw_convergence(experiment: Experiment, results: Mapping[str, Any], picture
     titles = experiment.titles
     curves: dict[str, list[Curve]] = {}
     for row in results["rows"]:
-        loss, scores = (np.array(row[name], float) for name in ("loss", "score"))
-        if row["training"] in titles:
+        if row.get("training") in titles:
+            loss, scores = (np.array(row[name], float) for name in ("loss", "score"))
             title = titles[row["training"]]
             curves.setdefault(title, []).append(Curve(np.arange(1, len(loss) + 1), loss, scores))
     panels = [[None if name is None else titles[name] for name in row] for row in experiment.panels]

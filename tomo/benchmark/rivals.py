@@ -34,12 +34,12 @@ def rivals(
     network = preset_for(Survey.open(data).acquisition).cnn if task == "cnn" and data is not None else ""
     results = race(task, data, network, seconds, seeds, output, only or (), processes, remark, load_tensorflow)
     shown = table(
-        "", "mini-batch", "rate", "ms/iteration", "CPU s", "loss at a quarter", "at half", "at the end", "score",
+        "", "mini-batch", "rate", "ms/iteration", "loss at a quarter", "at half", "at the end", "score",
         "first trial", "trials to 2 %", title=f"{task}, {seconds:g} s of one thread, {seeds} seeds",
     )  # fmt: skip
     for name, row in outcome(results).items():
         shown.add_row(
-            name, str(row.batch_size), f"{row.rate:g}{row.edge}", f"{row.milliseconds:.1f}", f"{row.seconds:.1f}",
+            name, str(row.batch_size), f"{row.rate:g}{row.edge}", f"{row.milliseconds:.1f}",
             *(f"{mean:.4g} ± {deviation:.2g}" for mean, deviation in (row.quarter, row.half, row.end, row.score)),
             f"{row.first_trial:.4g}", str(row.trials),
         )  # fmt: skip

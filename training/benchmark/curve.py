@@ -16,6 +16,7 @@ from data_gen.errors import DataError
 from data_gen.files import whole_file
 from data_gen.reading import check_regular, reading
 from training.benchmark.comparison import gradients_per_iteration
+from training.benchmark.cost import device
 from training.sqgn.optimizer import SQGN
 from training.sqgn.partition import Partition
 
@@ -26,15 +27,10 @@ SHARE_OF_CHECKPOINTS = 0.05
 
 @dataclass
 class Curve:
-    """Loss and score of the test set after each epoch, None where they are no number, and what was spent until then.
-
-    `processor_seconds`, of all threads, and `seconds` are sums; scoring is not in them, tracing is.
-    """
+    """Loss and score of the test set after each epoch, None where they are no number, and the steps rolled back."""
 
     loss: list[float | None] = field(default_factory=list)
     score: list[float | None] = field(default_factory=list)
-    processor_seconds: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
     rollbacks: float = 0.0
 
 
@@ -56,7 +52,6 @@ class Follow(keras.callbacks.Callback):
         self.score, self.iterations, self.epochs = score, iterations, epochs
         self.checkpoint, self.identity = checkpoint, identity
         self.curve = Curve()
-        self.spent = np.zeros(2)
         self._saved, self._pause = time.monotonic(), SECONDS_BETWEEN_CHECKPOINTS
 
     @property
@@ -66,29 +61,23 @@ class Follow(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.done = int(self.model.optimizer.iterations)
-        self._mark = _clocks()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.spent += _clocks() - self._mark
         self.done += 1
         if self.done % self.iterations == 0:
             for name, value in zip(("loss", "score"), self.score(self.model), strict=True):
                 getattr(self.curve, name).append(_rounded(value) if np.isfinite(value) else None)
-            for name, value in zip(("processor_seconds", "seconds"), self.spent, strict=True):
-                getattr(self.curve, name).append(_rounded(value))
             self.model.stop_training = self.over
-        self._mark = _clocks()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.curve.rollbacks += float((logs or {}).get("rollbacks", 0.0))
         if time.monotonic() - self._saved > self._pause:
             self.save()
-        self._mark = _clocks()
 
     def save(self) -> None:
         """Write the checkpoint; raises MachineError where it cannot be written."""
         begun = time.monotonic()
-        record = json.dumps({"identity": self.identity, "curve": asdict(self.curve), "spent": self.spent.tolist()})
+        record = json.dumps({"identity": self.identity, "curve": asdict(self.curve)})
         arrays: dict[str, Any] = {f"{i:05d}": np.asarray(variable) for i, variable in enumerate(_state(self.model))}
         with whole_file(self.checkpoint) as temporary, open(temporary, "wb") as file:
             np.savez(file, record=np.array(record), **arrays)
@@ -109,7 +98,7 @@ class Follow(keras.callbacks.Callback):
                 raise DataError(f"{self.checkpoint} is of another training: delete it")
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
-            self.curve, self.spent = Curve(**record["curve"]), np.array(record["spent"])
+            self.curve = Curve(**record["curve"])
 
 
 def follow(
@@ -138,6 +127,7 @@ def follow(
         model.fit(partition, epochs=passes, initial_epoch=begun, verbose=0, callbacks=[watch])
     return {
         **asdict(watch.curve),
+        "device": device(),
         "iterations": watch.iterations,
         "gradients_per_iteration": gradients_per_iteration(model.optimizer, batches),
     }
@@ -146,11 +136,6 @@ def follow(
 def _rounded(value: float) -> float:
     """Six digits: more would only make the file larger."""
     return float(f"{value:.6g}")
-
-
-def _clocks() -> np.ndarray:
-    """Seconds of the processor and of the wall."""
-    return np.array([time.process_time(), time.perf_counter()])
 
 
 def _state(model: keras.Model) -> list[keras.Variable]:

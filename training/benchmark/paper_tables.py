@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from training.benchmark.paper import Experiment, Row, Table
+from training.benchmark.reproduction import costs
 
 NONE = "–"
 """What the paper does not say, or is not done yet."""
@@ -18,8 +19,8 @@ NONE = "–"
 class Summary:
     """Means over a training's repetitions, but those that `diverged` or got `stuck`; if all got stuck, of these.
 
-    Of an iteration, `processor` seconds of its one thread and `seconds` of the wall are medians over the epochs,
-    scoring excluded, and `gradients` what it costs in gradients of a mini-batch. NaN where nothing is left.
+    Of an iteration, `seconds` are those of one thread of the processor, and `gradients` what it costs in gradients of a
+    mini-batch. NaN where nothing is left.
     """
 
     trainings: int
@@ -27,14 +28,13 @@ class Summary:
     stuck: int
     loss: float
     score: float
-    processor: float
     seconds: float
     gradients: float
 
 
 def summary(experiment: Experiment, results: Mapping[str, Any], name: str) -> Summary | None:
     """What came of a training's repetitions; None where there is none yet."""
-    rows = [row for row in results["rows"] if row["training"] == name]
+    rows = [row for row in results["rows"] if row.get("training") == name]
     if not rows:
         return None
     finite = [row for row in rows if None not in row["loss"]]
@@ -46,8 +46,7 @@ def summary(experiment: Experiment, results: Mapping[str, Any], name: str) -> Su
         len(finite) - len(sound),
         _mean([row["loss"][-1] for row in shown]),
         _mean([row["score"][-1] for row in shown]),
-        _of_iteration(rows, "processor_seconds"),
-        _of_iteration(rows, "seconds"),
+        costs(results).get(name, float("nan")),
         rows[0]["gradients_per_iteration"],
     )
 
@@ -56,7 +55,7 @@ def header(experiment: Experiment) -> list[str]:
     """The columns."""
     score, unit = ("accuracy", "ms") if experiment.stuck > 0 else ("SSIM", "s")
     return [
-        "", "loss, paper", "loss", f"{score}, paper", score, f"{unit}, paper", f"{unit} of CPU", unit, "gradients",
+        "", "loss, paper", "loss", f"{score}, paper", score, f"{unit}, paper", f"{unit} of CPU", "gradients",
         "trainings",
     ]  # fmt: skip
 
@@ -83,7 +82,7 @@ def _cells(experiment: Experiment, row: Row, found: Summary | None) -> list[str]
         theirs(None if row.seconds is None else scale * row.seconds, "{:.0f}" if mnist else "{:.1f}"),
     )
     if found is None:
-        return [row.title, paper[0], NONE, paper[1], NONE, paper[2], NONE, NONE, NONE, NONE]
+        return [row.title, paper[0], NONE, paper[1], NONE, paper[2], NONE, NONE, NONE]
     counts = {"diverged": found.diverged, "stuck": found.stuck}
     others = [f"{'all' if count == found.trainings else count} {what}" for what, count in counts.items() if count]
     return [
@@ -93,7 +92,6 @@ def _cells(experiment: Experiment, row: Row, found: Summary | None) -> list[str]
         paper[1],
         ours(found.score, score),
         paper[2],
-        ours(scale * found.processor, time),
         ours(scale * found.seconds, time),
         f"{found.gradients:.1f}",
         ", ".join([str(found.trainings), *others]),
@@ -102,9 +100,3 @@ def _cells(experiment: Experiment, row: Row, found: Summary | None) -> list[str]
 
 def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
-
-
-def _of_iteration(rows: Sequence[Mapping[str, Any]], clock: str) -> float:
-    """Median over the epochs; the first, with its tracing, only where there is no other."""
-    epochs = [np.diff([0.0, *row[clock]]) / row["iterations"] for row in rows]
-    return float(np.median(np.concatenate([each[1:] if len(each) > 1 else each for each in epochs])))

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 from data_gen.errors import DataError
+from training.benchmark import cost as cost_module
 from training.benchmark import curve as curve_module
+from training.benchmark.cost import TRACED, in_turn
 from training.benchmark.curve import Follow, follow
 from training.benchmark.paper import MNIST, TOMOGRAPHY
-from training.benchmark.reproduction import predictions_file, train_on_mnist, train_on_survey
+from training.benchmark.reproduction import predictions_file
+from training.benchmark.trainings import time_on_mnist, train_on_mnist, train_on_survey
 from training.optimizers import OPTIMIZERS, make_optimizer
 from training.sqgn import SQGN, Partition, SecondOrderModel
 
@@ -51,10 +54,9 @@ def test_an_epoch_is_a_part_of_the_data_and_cached_still_gives_svrg_s_iterates(t
         optimizer = SQGN.reference(variance_reduction=kind, full_gradient_interval=3)
         found[kind], row = followed(optimizer, tmp_path)
         assert int(optimizer.iterations) == 10
-        assert len(row["loss"]) == len(row["seconds"]) == 5
+        assert len(row["loss"]) == 5
         assert row["iterations"] == 2
         assert row["loss"][-1] == pytest.approx(score(found[kind])[0], rel=1e-5)
-        assert np.all(np.diff(row["processor_seconds"]) > 0)
     np.testing.assert_allclose(weights(found["cached"]), weights(found["svrg"]), atol=1e-5)
 
 
@@ -106,6 +108,27 @@ def test_a_training_on_digits(digits, tmp_path):
     assert len(found["loss"]) == 2
     assert 0 <= found["score"][-1] <= 1
     assert found["gradients_per_iteration"] == 1.0
+
+
+def test_iterations_are_timed_in_turn(digits, monkeypatch):
+    monkeypatch.setattr(cost_module, "ROUNDS", 2)
+    trainings = {name: replace(MNIST.trainings[name], batch_size=20) for name in ("adam", "sqgn-reference")}
+    found = time_on_mnist(trainings, digits, False)["seconds_per_iteration"]
+    assert list(found) == list(trainings)
+    assert all(len(seconds) == 2 for seconds in found.values())
+    assert 0 < max(found["adam"]) < min(found["sqgn-reference"]) < 10
+
+
+def test_a_turn_is_whole_intervals_of_at_least_a_second():
+    asked = []
+
+    def timer(iterations: int) -> float:
+        asked.append(iterations)
+        return 0.04
+
+    found = in_turn([timer], seconds=1.0, multiples=[10])
+    assert found == [[0.04] * cost_module.ROUNDS]
+    assert asked == [TRACED, 2 * TRACED, *[30] * cost_module.ROUNDS]
 
 
 def test_a_training_on_a_survey_keeps_some_predictions(plain_survey, tmp_path):

@@ -12,14 +12,16 @@ import pytest
 import tensorflow as tf
 
 from data_gen.errors import DataError, SettingError
+from training.benchmark.cost import in_turn
 from training.benchmark.rivals import race as race_module
+from training.benchmark.rivals import training as training_module
 from training.benchmark.rivals.autoencoder import PixelCrossEntropy, autoencoder, squared_error
 from training.benchmark.rivals.burgers import VISCOSITY, BurgersResidual, burgers_problem, solution
 from training.benchmark.rivals.contenders import CONTENDERS, FallingRate
 from training.benchmark.rivals.outcome import curves, outcome
 from training.benchmark.rivals.race import measured, race, trials
 from training.benchmark.rivals.tasks import Task, task_named
-from training.benchmark.rivals.training import SHARES, Trainee, costs
+from training.benchmark.rivals.training import SHARES, Trainee
 from training.sqgn import SQGN
 
 RATES = dict.fromkeys(CONTENDERS, 1e-3) | {"sqgn": 0.1, "sqgn-m4": 0.1}
@@ -102,8 +104,8 @@ def test_a_training_has_its_iterations_and_starts_anew():
     trainee = Trainee(TASK, "muon", 10)
     first, again = (trainee.train(3, 0.01, 24) for _ in range(2))
     assert first["at"] == sorted({max(1, round(share * 24)) for share in SHARES})
-    assert len(first["loss"]) == len(first["seconds"]) == len(first["score"]) == len(first["at"])
-    assert first["seconds"] == sorted(first["seconds"])
+    assert len(first["loss"]) == len(first["score"]) == len(first["at"])
+    assert first["device"] == "CPU"
     assert again["loss"] == pytest.approx(first["loss"], rel=1e-4)
     assert first["loss"][-1] < first["loss"][0]
     assert trainee.train(3, 0.02, 24)["loss"] != pytest.approx(first["loss"], rel=1e-3)
@@ -129,7 +131,7 @@ def inline(jobs, results, output, processes, progress, prepare):
 def test_a_race_is_measured_tuned_run_and_continued(tmp_path, monkeypatch):
     monkeypatch.setattr(race_module, "side_by_side", inline)
     monkeypatch.setattr(race_module, "task_named", lambda *_: TASK)
-    monkeypatch.setattr(race_module, "costs", lambda trainees, rounds: costs(trainees, 1, 0.01))
+    monkeypatch.setattr(training_module, "in_turn", lambda timers: in_turn(timers, 0.01))
     file, said = tmp_path / "race.json", []
 
     def start(seeds: int = 1, seconds: float = 0.02, only=("adam",)) -> dict:
@@ -159,10 +161,9 @@ def test_a_race_is_measured_tuned_run_and_continued(tmp_path, monkeypatch):
 def made_up(losses: list[list[float | None]]) -> dict:
     def trial(seed: int, rate: float, loss: list) -> dict:
         at = list(range(1, len(loss) + 1))
-        seconds = [float(each) for each in at]
         return {
             "contender": "a", "batch_size": 10, "rate": rate, "seed": seed, "iterations": 4, "at": at,
-            "seconds": seconds, "loss": loss, "score": loss,
+            "loss": loss, "score": loss,
         }  # fmt: skip
 
     tuned = [trial(100, rate, [4.0, 3.0, 2.0, end]) for rate, end in ((2.0, 1.5), (1.0, 1.0), (3.0, 1.01))]
@@ -176,7 +177,7 @@ def made_up(losses: list[list[float | None]]) -> dict:
 
 def test_the_outcome_is_told_by_the_setting_that_tuned_best():
     row = outcome(made_up([[4.0, 3.0, 2.0, 1.0], [6.0, 3.0, 2.0, 2.0]]))["a"]
-    assert (row.rate, row.edge, row.milliseconds, row.seconds) == (1.0, "<", 2000.0, 4.0)
+    assert (row.rate, row.edge, row.milliseconds) == (1.0, "<", 2000.0)
     assert (row.quarter, row.half, row.end) == ((5.0, 1.0), (3.0, 0.0), (1.5, 0.5))
     assert (row.first_trial, row.best_trial, row.trials, row.diverged) == (1.5, 1.0, 2, 0)
 
@@ -198,7 +199,7 @@ def test_a_seed_that_diverged_is_told():
     assert row.diverged == 1
     assert (row.half[0], row.end[0]) == (float("inf"), float("inf"))
     seconds, losses = curves(results)["a"]
-    np.testing.assert_array_equal(seconds, [1, 2, 3, 4])
+    np.testing.assert_array_equal(seconds, [2, 4, 6, 8])
     np.testing.assert_array_equal(losses, [[4, np.nan, np.nan, np.nan], [4, 3, 2, 1]])
 
 

@@ -21,17 +21,16 @@ Spread = tuple[float, float]
 class Outcome:
     """One contender: its setting, its cost, its test loss at a quarter and half of the time and at the end, its score.
 
-    `edge` is `<` or `>` where the rate was the lowest or highest of the grid, else empty. `seconds` are those that the
-    trainings took. `first_trial` is the loss in tuning with the middle rate and the small mini-batch, `best_trial` the
-    lowest one, and `trials` how many of the first trials it takes until one is within `NEAR` of it. `diverged` counts
-    seeds; a mean over seeds of which one diverged is infinite.
+    `milliseconds` are of an iteration. `edge` is `<` or `>` where the rate was the lowest or highest of the grid, else
+    empty. `first_trial` is the loss in tuning with the middle rate and the small mini-batch, `best_trial` the lowest
+    one, and `trials` how many of the first trials it takes until one is within `NEAR` of it. `diverged` counts seeds; a
+    mean over seeds of which one diverged is infinite.
     """
 
     batch_size: int
     rate: float
     edge: str
     milliseconds: float
-    seconds: float
     quarter: Spread
     half: Spread
     end: Spread
@@ -58,7 +57,6 @@ def _outcome(results: Mapping[str, Any], name: str) -> Outcome:
         rate=rate,
         edge="<" if rate == rates[0] else ">" if rate == rates[-1] else "",
         milliseconds=1e3 * measured(results)[name, size],
-        seconds=float(np.mean([trial["seconds"][-1] for trial in raced])),
         quarter=_spread([at(trial, 0.25) for trial in raced]),
         half=_spread([at(trial, 0.5) for trial in raced]),
         end=_spread([final(trial) for trial in raced]),
@@ -79,7 +77,7 @@ def at(trial: Mapping[str, Any], share: float) -> float:
 
 
 def curves(results: Mapping[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """By contender: processor seconds (point,), the mean over the seeds, and test losses (seed, point).
+    """By contender: processor seconds of its iterations (point,), and test losses (seed, point).
 
     A training that diverged is NaN from there on.
     """
@@ -91,8 +89,8 @@ def curves(results: Mapping[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray
             losses = np.full((len(raced), points), np.nan)
             for row, trial in zip(losses, raced, strict=True):
                 row[: len(trial["loss"])] = np.array(trial["loss"], float)
-            whole = [trial["seconds"] for trial in raced if len(trial["seconds"]) == points]
-            found[name] = (np.mean(whole, axis=0), losses)
+            cost = measured(results)[name, longest["batch_size"]]
+            found[name] = (cost * np.array(longest["at"]), losses)
     return found
 
 

@@ -2,7 +2,8 @@
 
 Every training has the same processor seconds of one thread: its iterations are the budget over the measured seconds of
 an iteration of that contender with mini-batches of that size, so that its rate has fallen to zero when the time is
-over. All are rows of one file, and an interrupted race goes on from it.
+over. Where they are trained does not matter: on a graphics card, if there is one. All are rows of one file, and an
+interrupted race goes on from it.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from data_gen.files import write_json
 from data_gen.reading import earlier_results
 from data_gen.survey.reader import Survey
 from training.benchmark.comparison import machine, settings_of
+from training.benchmark.cost import without_card
 from training.benchmark.rivals.contenders import FallingRate
 from training.benchmark.rivals.tasks import Task, task_named
 from training.benchmark.rivals.training import Trainee, costs
 from training.benchmark.side_by_side import Job, alone, side_by_side
 
 TUNING_SEED = 100
-ROUNDS = 5
 
 Trial = dict[str, Any]
 
@@ -111,11 +112,12 @@ def _identity(data: Path | None, network: str) -> dict[str, str]:
 
 
 def measure(task: str, data: Path | None, network: str, names: Sequence[str]) -> dict[str, Any]:
-    """What an iteration of each contender costs with each size of mini-batch, all in turn."""
+    """What an iteration of each contender costs on the processor with each size of mini-batch, all in turn."""
+    without_card()
     chosen = task_named(task, data, network)
     chosen = replace(chosen, problem=functools.cache(chosen.problem))  # all of them share its samples in memory
     trainees = [Trainee(chosen, name, size) for size in chosen.batch_sizes for name in names]
-    return {"costs": costs(trainees, ROUNDS)}
+    return {"costs": costs(trainees)}
 
 
 def train(

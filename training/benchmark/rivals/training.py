@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,14 +10,13 @@ import keras
 import numpy as np
 
 from training.benchmark.comparison import Contender
+from training.benchmark.cost import device, in_turn, seconds_of_iteration
 from training.benchmark.problems import Problem
 from training.benchmark.rivals.contenders import FallingRate
 from training.benchmark.rivals.tasks import Task
 
 SHARES = (1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)
 """The parts of a training after which it is scored."""
-TRACED = 3
-"""Iterations in which everything has been traced."""
 
 
 class _Scorer:
@@ -42,37 +40,24 @@ class _Scorer:
         return loss, score
 
 
-class _Clock(keras.callbacks.Callback):
-    """Processor seconds of a training, scoring excluded; scores at the marks; and its end, at the last mark.
+class _Marks(keras.callbacks.Callback):
+    """Scores after so many iterations each, and the training's end, after the last or a loss that is no number."""
 
-    A training whose loss is then no number ends at once.
-    """
-
-    def __init__(self, marks: Sequence[int], scorer: _Scorer | None) -> None:
+    def __init__(self, marks: Sequence[int], scorer: _Scorer) -> None:
         super().__init__()
         self.marks, self.scorer = list(marks), scorer
-        self.done, self.left_out = 0, 0.0
-        self.seconds: list[float] = []
+        self.done = 0
         self.found: list[tuple[float, float]] = []
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        self.begun = time.process_time()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.done += 1
-        if self.done not in self.marks:
-            return
-        now = time.process_time()
-        self.seconds.append(now - self.begun - self.left_out)
-        if self.scorer is not None:
+        if self.done in self.marks:
             self.found.append(self.scorer(self.model))
-            self.left_out += time.process_time() - now
-        if self.done == self.marks[-1] or (self.found and not np.isfinite(self.found[-1][0])):
-            self.model.stop_training = True
+            self.model.stop_training = self.done == self.marks[-1] or not np.isfinite(self.found[-1][0])
 
 
 class Trainee:
-    """A contender of a task; its first training traces the step."""
+    """A contender of a task with mini-batches of one size."""
 
     def __init__(self, task: Task, name: str, batch_size: int, validation: bool = False) -> None:
         self.name, self.batch_size, self.rate = name, batch_size, task.rates[name]
@@ -83,24 +68,24 @@ class Trainee:
         )
         self.contender = Contender(problem, name)
         self.scorer = _Scorer(problem, task.loss)
-        self.is_traced = False
 
     def seconds(self, iterations: int) -> float:
         """Processor seconds of an iteration, the mean of so many, at the middle rate."""
-        return self._fit(0, self.rate, [iterations], None).seconds[-1] / iterations
+        self.schedule.set(self.rate, iterations)
+        return seconds_of_iteration(self.contender.model, self.contender.start(0), iterations)
 
     def train(self, seed: int, rate: float, iterations: int) -> dict[str, Any]:
         """Train from a seed over so many iterations; returns the row of the training.
 
-        Lists hold iterations `at` which it was scored, `seconds` of the processor until then, `loss` and `score`,
-        null where they are no number.
+        Lists hold iterations `at` which it was scored, `loss` and `score`, null where they are no number.
         """
-        if not self.is_traced:
-            self._fit(seed, rate, [TRACED], self.scorer)
-            self.is_traced = True
         marks = sorted({max(1, round(share * iterations)) for share in SHARES})
-        clock = self._fit(seed, rate, marks, self.scorer)
-        finite = [[value if np.isfinite(value) else None for value in pair] for pair in clock.found]
+        partition = self.contender.start(seed)
+        self.schedule.set(rate, iterations)
+        scores = _Marks(marks, self.scorer)
+        epochs = -(-iterations // len(partition))
+        self.contender.model.fit(partition, epochs=epochs, verbose=0, callbacks=[scores])
+        finite = [[value if np.isfinite(value) else None for value in pair] for pair in scores.found]
         return {
             "contender": self.name,
             "batch_size": self.batch_size,
@@ -108,31 +93,16 @@ class Trainee:
             "seed": seed,
             "iterations": iterations,
             "at": marks[: len(finite)],
-            "seconds": clock.seconds,
+            "device": device(),
             "loss": [loss for loss, _ in finite],
             "score": [score for _, score in finite],
         }
 
-    def _fit(self, seed: int, rate: float, marks: Sequence[int], scorer: _Scorer | None) -> _Clock:
-        partition = self.contender.start(seed)
-        self.schedule.set(rate, marks[-1])
-        clock = _Clock(marks, scorer)
-        epochs = -(-marks[-1] // len(partition))
-        self.contender.model.fit(partition, epochs=epochs, verbose=0, callbacks=[clock])
-        return clock
 
-
-def costs(trainees: Sequence[Trainee], rounds: int, seconds: float = 1.0) -> list[dict[str, Any]]:
-    """Processor seconds of an iteration of each, in every one of `rounds` rounds of some `seconds` a trainee.
-
-    They take turns, so that whatever else the machine does slows them alike. Tracing is left out, and so is the first
-    short look that tells how many iterations make a turn.
-    """
-    for trainee in trainees:
-        trainee.seconds(TRACED)
-    turns = [max(TRACED, round(seconds / trainee.seconds(2 * TRACED))) for trainee in trainees]
-    found = [[t.seconds(turn) for t, turn in zip(trainees, turns, strict=True)] for _ in range(rounds)]
+def costs(trainees: Sequence[Trainee]) -> list[dict[str, Any]]:
+    """Processor seconds of an iteration of each in every round, all in turn."""
+    found = in_turn([trainee.seconds for trainee in trainees])
     return [
-        {"contender": t.name, "batch_size": t.batch_size, "seconds_per_iteration": list(values)}
-        for t, values in zip(trainees, zip(*found, strict=True), strict=True)
+        {"contender": t.name, "batch_size": t.batch_size, "seconds_per_iteration": values}
+        for t, values in zip(trainees, found, strict=True)
     ]
