@@ -37,6 +37,9 @@ from .safeguard import BROKEN, RUINED, SOUND, Safeguard
 from .scaling import CommonScaling, GradientScaling
 from .vectors import assign, dot, norm, vector_of
 
+FALLING_SCALE = 0.03
+"""The scaling's `scale` for an alpha that falls from 0.3."""
+
 
 @keras.saving.register_keras_serializable(package="sqgn")
 class SQGN(keras.optimizers.Optimizer):
@@ -144,6 +147,15 @@ class SQGN(keras.optimizers.Optimizer):
             "first_step": 1e-7, "max_step": None, "scaling": "common", "safeguard": False,
         }  # fmt: skip
         return cls(**{**paper, **changes})
+
+    @classmethod
+    def falling(cls, iterations: int, learning_rate: float = 0.3, **changes: Any) -> SQGN:
+        """For a training of so many iterations: alpha falls along a cosine to zero; `changes` to the defaults.
+
+        Steps along pairs begin three times as long, those that know the gradient alone as long (docs/experiments.md).
+        """
+        schedule = keras.optimizers.schedules.CosineDecay(learning_rate, iterations)
+        return cls(schedule, **{"scale": FALLING_SCALE, **changes})
 
     @property
     def lacks_batches(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from training.sqgn.optimizer import SQGN
+from training.sqgn.optimizer import FALLING_SCALE, SQGN
 
 
 @keras.saving.register_keras_serializable(package="tomo")
@@ -53,13 +53,12 @@ CONTENDERS: dict[str, MakeOptimizer] = {
         keras.optimizers.Muon(rate, weight_decay=decay, adam_weight_decay=decay)
     ),
     "lion": lambda rate, decay: _without_biases(keras.optimizers.Lion(rate, weight_decay=3.0 * decay)),
-    "sqgn": lambda rate, decay: SQGN(rate),
-    "sqgn-m4": lambda rate, decay: SQGN(rate, curvature_interval=4, curvature_fraction=1.0),
+    "sqgn": lambda rate, decay: SQGN(rate, scale=FALLING_SCALE),
+    "sqgn-m4": lambda rate, decay: SQGN(rate, scale=FALLING_SCALE, curvature_interval=4, curvature_fraction=1.0),
 }
 """Name -> the optimizer of a rate and a task's weight decay.
 
 All else is as Keras has it. Muon is for matrices; what is none, kernels of convolutions among them, Keras leaves to
-AdamW. Lion's decay is larger, because
-its rates are smaller (Chen et al. 2023). `sqgn` are the defaults; `sqgn-m4` makes a pair every fourth iteration, of the
-whole mini-batch, the recipe for mini-batches of few samples.
+AdamW. Lion's decay is larger, because its rates are smaller (Chen et al. 2023). `sqgn` is `SQGN.falling`; `sqgn-m4`
+makes a pair every fourth iteration, of the whole mini-batch, the recipe for mini-batches of few samples.
 """

@@ -20,7 +20,7 @@ from training.recipes import IMAGING
 class Task:
     """A task: `problem(batch_size, validation)`, and how its contenders are tuned: on problems for validation.
 
-    `rates` are the middle of each one's grid, for the rivals those that are usual for such a network; SQGN's is 0.1
+    `rates` are the middle of each one's grid, for the rivals those that are usual for such a network; SQGN's is 0.3
     everywhere. `decay` is the weight decay of those that have one. `loss` names the loss among the logs of
     `Problem.validation`. `make` are contenders that are other here than in `CONTENDERS`.
     """
@@ -44,12 +44,12 @@ class Task:
 
 
 def _mnist(data: Path) -> Task:
-    rates = {"sgd": 0.1, "adam": 1e-2, "adamw": 1e-2, "muon": 1e-2, "lion": 1e-3, "sqgn": 0.1, "sqgn-m4": 0.1}
+    rates = {"sgd": 0.1, "adam": 1e-2, "adamw": 1e-2, "muon": 1e-2, "lion": 1e-3, "sqgn": 0.3, "sqgn-m4": 0.3}
     return Task("mnist", lambda size, validation: mnist_problem(data, size, validation=validation), (100, 1000), rates)
 
 
 def _autoencoder(data: Path) -> Task:
-    rates = {"sgd": 1e-3, "adam": 1e-3, "adamw": 1e-3, "muon": 1e-3, "lion": 1e-4, "sqgn": 0.1, "sqgn-m4": 0.1}
+    rates = {"sgd": 1e-3, "adam": 1e-3, "adamw": 1e-3, "muon": 1e-3, "lion": 1e-4, "sqgn": 0.3, "sqgn-m4": 0.3}
     return Task(
         "autoencoder", lambda size, validation: autoencoder_problem(data, size, validation), (200, 2000), rates,
         decay=1e-4,
@@ -57,13 +57,13 @@ def _autoencoder(data: Path) -> Task:
 
 
 def _pinn() -> Task:
-    rates = {"sgd": 1e-3, "adam": 3e-3, "adamw": 3e-3, "muon": 3e-3, "lion": 3e-4, "sqgn": 0.1, "sqgn-m4": 0.1}
+    rates = {"sgd": 1e-3, "adam": 3e-3, "adamw": 3e-3, "muon": 3e-3, "lion": 3e-4, "sqgn": 0.3, "sqgn-m4": 0.3}
     return Task("pinn", burgers_problem, (500, 5000), rates, decay=1e-4)
 
 
 def _unet(data: Path) -> Task:
     survey = Survey.open(data)
-    rates = {"sgd": 1e-4, "adam": 2e-3, "adamw": 2e-3, "muon": 2e-3, "lion": 2e-4, "sqgn": 0.1, "sqgn-m4": 0.1}
+    rates = {"sgd": 1e-4, "adam": 2e-3, "adamw": 2e-3, "muon": 2e-3, "lion": 2e-4, "sqgn": 0.3, "sqgn-m4": 0.3}
     options = {"curvature_interval": IMAGING.curvature_interval, "max_step": IMAGING.max_step}
     return Task(
         "unet",
@@ -83,7 +83,7 @@ def _unet(data: Path) -> Task:
 
 def _cnn(data: Path, network: str) -> Task:
     survey = Survey.open(data)
-    rates = {"sgd": 1e-4, "adam": 3e-3, "adamw": 3e-3, "muon": 3e-3, "lion": 3e-4, "sqgn": 0.1, "sqgn-m4": 0.1}
+    rates = {"sgd": 1e-4, "adam": 3e-3, "adamw": 3e-3, "muon": 3e-3, "lion": 3e-4, "sqgn": 0.3, "sqgn-m4": 0.3}
     return Task(
         "cnn", lambda size, validation: tomography_problem(survey, network, size, validation=validation), (20, 100),
         rates, loss="val_objective",
