@@ -471,12 +471,11 @@ def raced() -> dict[str, dict[str, Outcome]]:
 def rivals_table(task: str, found: dict[str, Outcome]) -> str:
     """Each optimizer at its best setting of a task, from the best to the worst."""
     of_loss, of_score = RIVAL_TASKS[task]
-    lines = ["| | mini-batch, rate | ms | CPU s | a quarter | half | the end | score | trials |", "|" + "---|" * 9]
+    lines = ["| | mini-batch, rate | ms | a quarter | half | the end | score | trials |", "|" + "---|" * 8]
     for name, row in sorted(found.items(), key=lambda item: item[1].end[0]):
         cells = [
             f"{row.batch_size:,}, {row.edge}{row.rate:g}",
             f"{row.milliseconds:.1f}",
-            f"{row.seconds:.1f}",
             format(row.quarter[0], of_loss),
             format(row.half[0], of_loss),
             " ± ".join(format(value, of_loss) for value in row.end),

@@ -19,14 +19,17 @@ NONE = "–"
 class Summary:
     """Means over a training's repetitions, but those that `diverged` or got `stuck`; if all got stuck, of these.
 
-    Of an iteration, `seconds` are those of one thread of the processor, and `gradients` what it costs in gradients of a
-    mini-batch. NaN where nothing is left.
+    `lowest` is the mean of their lowest losses on the way, and `epoch` the median of when that was. Of an iteration,
+    `seconds` are those of one thread of the processor, and `gradients` what it costs in gradients of a mini-batch. NaN
+    where nothing is left.
     """
 
     trainings: int
     diverged: int
     stuck: int
     loss: float
+    lowest: float
+    epoch: float
     score: float
     seconds: float
     gradients: float
@@ -45,6 +48,8 @@ def summary(experiment: Experiment, results: Mapping[str, Any], name: str) -> Su
         len(rows) - len(finite),
         len(finite) - len(sound),
         _mean([row["loss"][-1] for row in shown]),
+        _mean([min(row["loss"]) for row in shown]),
+        float(np.median([1 + int(np.argmin(row["loss"])) for row in shown])) if shown else float("nan"),
         _mean([row["score"][-1] for row in shown]),
         costs(results).get(name, float("nan")),
         rows[0]["gradients_per_iteration"],
@@ -55,8 +60,8 @@ def header(experiment: Experiment) -> list[str]:
     """The columns."""
     score, unit = ("accuracy", "ms") if experiment.stuck > 0 else ("SSIM", "s")
     return [
-        "", "loss, paper", "loss", f"{score}, paper", score, f"{unit}, paper", f"{unit} of CPU", "gradients",
-        "trainings",
+        "", "loss, paper", "loss", "lowest, epoch", f"{score}, paper", score, f"{unit}, paper", f"{unit} of CPU",
+        "gradients", "trainings",
     ]  # fmt: skip
 
 
@@ -82,13 +87,14 @@ def _cells(experiment: Experiment, row: Row, found: Summary | None) -> list[str]
         theirs(None if row.seconds is None else scale * row.seconds, "{:.0f}" if mnist else "{:.1f}"),
     )
     if found is None:
-        return [row.title, paper[0], NONE, paper[1], NONE, paper[2], NONE, NONE, NONE]
+        return [row.title, paper[0], NONE, NONE, paper[1], NONE, paper[2], NONE, NONE, NONE]
     counts = {"diverged": found.diverged, "stuck": found.stuck}
     others = [f"{'all' if count == found.trainings else count} {what}" for what, count in counts.items() if count]
     return [
         row.title,
         paper[0],
         ours(found.loss, loss),
+        f"{ours(found.lowest, loss)}, {found.epoch:.0f}" if np.isfinite(found.lowest) else NONE,
         paper[1],
         ours(found.score, score),
         paper[2],

@@ -47,14 +47,14 @@ def test_what_diverged_or_got_stuck_is_counted_and_left_out():
     found = {cell[0]: cell for cell in cells(MNIST, table, {"rows": rows})}
     assert all(len(each) == len(header(MNIST)) for each in found.values())
     assert found["Adam"] == [
-        "Adam", "0.088", "0.150", "97.3 %", "96.0 %", "7", "40", "1.0", "4, 1 diverged, 1 stuck",
+        "Adam", "0.088", "0.150", "0.150, 2", "97.3 %", "96.0 %", "7", "40", "1.0", "4, 1 diverged, 1 stuck",
     ]  # fmt: skip
-    assert found["SGD"][2:] == ["2.300", "95.5 %", "10.0 %", "7", "150", "1.0", "1, all stuck"]
-    assert found["SVRG"] == ["SVRG", "0.147", "–", "95.3 %", "–", "39", "–", "–", "–"]
+    assert found["SGD"][2:] == ["2.300", "2.300, 1", "95.5 %", "10.0 %", "7", "150", "1.0", "1, all stuck"]
+    assert found["SVRG"] == ["SVRG", "0.147", "–", "–", "95.3 %", "–", "39", "–", "–", "–"]
     assert summary(MNIST, {"rows": rows}, "sqgn") is None
     rows = [row("sqgn", 0, [1.5e9, 8.43e8], [0.5, 0.7], 8)]
     (_, _, _, ours) = cells(TOMOGRAPHY, TOMOGRAPHY.tables["table-4"], {"rows": rows})
-    assert ours[:5] == ["SQGN", "–", "8.43e8", "–", "0.700"]
+    assert ours[:6] == ["SQGN", "–", "8.43e8", "8.43e8, 2", "–", "0.700"]
 
 
 def timed(names: list) -> dict:

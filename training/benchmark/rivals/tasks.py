@@ -21,7 +21,7 @@ class Task:
     """A task: `problem(batch_size, validation)`, and how its contenders are tuned: on problems for validation.
 
     `rates` are the middle of each one's grid, for the rivals those that are usual for such a network; SQGN's is 0.3
-    everywhere. `decay` is the weight decay of those that have one. `loss` names the loss among the logs of
+    everywhere but for `unet`, whose recipe has 0.1. `decay` is the weight decay of those that have one. `loss` names the loss among the logs of
     `Problem.validation`. `make` are contenders that are other here than in `CONTENDERS`.
     """
 
@@ -63,7 +63,7 @@ def _pinn() -> Task:
 
 def _unet(data: Path) -> Task:
     survey = Survey.open(data)
-    rates = {"sgd": 1e-4, "adam": 2e-3, "adamw": 2e-3, "muon": 2e-3, "lion": 2e-4, "sqgn": 0.3, "sqgn-m4": 0.3}
+    rates = {"sgd": 1e-4, "adam": 2e-3, "adamw": 2e-3, "muon": 2e-3, "lion": 2e-4, "sqgn": 0.1, "sqgn-m4": 0.1}
     options = {"curvature_interval": IMAGING.curvature_interval, "max_step": IMAGING.max_step}
     return Task(
         "unet",
