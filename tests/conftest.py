@@ -31,5 +31,5 @@ def less_work() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(acoustic, "Simulator", functools.lru_cache(maxsize=8)(acoustic.Simulator))
-        patch.setattr(tomo.pictures, "DPI", 60)
+        patch.setattr(tomo.pictures, "DPI", 100)
         yield

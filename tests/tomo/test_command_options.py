@@ -174,6 +174,7 @@ def test_logs_hold_no_escape_codes_and_a_line_an_epoch(survey, tmp_path):
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "\x1b" not in done.stderr + done.stdout
+    assert "cudart" not in done.stderr
     assert "\b" not in done.stderr
     assert [said.split(":")[0] for said in done.stderr.splitlines() if said.startswith("epoch")] == [
         "epoch 1 of 2",
