@@ -62,6 +62,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     except OSError as error:
         raise MachineError(f"{path} cannot be written: {reason(error)}") from None
+    except MachineError as error:  # of a file in the folder: named as it would have been
+        raise MachineError(str(error).replace(str(temporary), str(path))) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,3 +20,16 @@ def plain_survey() -> Callable[..., Path]:
         return write_survey(folder, SurveySpecification(LINE, models, train_models, **options), simulated)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def less_work() -> Iterator[None]:
+    """The same answers from commands in this process: one compilation an acquisition, and pictures of few dots."""
+    import data_gen.simulator.gradient  # noqa: F401 (derives from the class, before a function takes its place)
+    import tomo.pictures
+    from data_gen.simulator import acoustic
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(acoustic, "Simulator", functools.lru_cache(maxsize=8)(acoustic.Simulator))
+        patch.setattr(tomo.pictures, "DPI", 100)
+        yield

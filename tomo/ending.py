@@ -24,6 +24,9 @@ from tomo.console import remark, verbosity
 
 MISTAKE, FAULT = 2, 70
 
+USAGE: Any = typer.BadParameter.__bases__[0]
+"""What is raised for options that are none, or have values that cannot be."""
+
 LONGEST = 600
 """Of the line, in characters: it may quote what the user typed, or a library said."""
 
@@ -58,7 +61,7 @@ def interruptible(command: Callable[..., None], *, continued: bool) -> Callable[
     return run
 
 
-def run_to_its_end(app: Callable[[], None]) -> None:
+def run_to_its_end(app: Callable[..., Any]) -> None:
     """Run the command line; what it cannot do is one line on standard error, and an exit status."""
     _open_streams()
     with _signals():
@@ -78,10 +81,16 @@ def _signals() -> Iterator[None]:
             signal.signal(each, signal.SIG_DFL)
 
 
-def _run(app: Callable[[], None]) -> None:
+def _run(app: Callable[..., Any]) -> None:
     try:
-        app()
+        status = app(standalone_mode=False, prog_name="tomo")
         sys.stdout.flush()
+        sys.exit(status or 0)
+    except USAGE as error:
+        if type(error).__name__ != "NoArgsIsHelpError":  # the help has been shown
+            context = getattr(error, "ctx", None)
+            _end(error.format_message() + (f" ({context.command_path} --help)" if context else ""))
+        sys.exit(MISTAKE)
     except TomoError as error:
         _end(str(error), error.trace)
     except BrokenPipeError:  # whoever read the output has seen enough

@@ -20,16 +20,16 @@ AcquisitionFile = Annotated[
     typer.Option("--acquisition", help="Instead of a preset: a TOML file, such as `tomo acquisition` writes."),
 ]
 GridPoints = Annotated[str | None, typer.Option("--grid", help="Points of the velocity grid, as DEPTHxX, 100x120.")]
-GridSpacing = Annotated[float | None, typer.Option("--grid-spacing", help="Distance between them [m].")]
+GridSpacing = Annotated[float | None, typer.Option("--grid-spacing", help="Distance between them, in m.")]
 Sources = Annotated[int | None, typer.Option("--sources", help="Number of sources.")]
 Receivers = Annotated[int | None, typer.Option("--receivers", help="Number of receivers.")]
 Samples = Annotated[int | None, typer.Option("--samples", help="Samples of a trace.")]
-SampleInterval = Annotated[float | None, typer.Option("--sample-interval", help="Time between samples [s].")]
-PeakFrequency = Annotated[float | None, typer.Option("--peak-frequency", help="Of the Ricker wavelet [Hz].")]
-SourceDepth = Annotated[float | None, typer.Option("--source-depth", help="Of all sources [m].")]
-ReceiverDepth = Annotated[float | None, typer.Option("--receiver-depth", help="Of all receivers [m].")]
+SampleInterval = Annotated[float | None, typer.Option("--sample-interval", help="Time between samples, in s.")]
+PeakFrequency = Annotated[float | None, typer.Option("--peak-frequency", help="Of the Ricker wavelet, in Hz.")]
+SourceDepth = Annotated[float | None, typer.Option("--source-depth", help="Of all sources, in m.")]
+ReceiverDepth = Annotated[float | None, typer.Option("--receiver-depth", help="Of all receivers, in m.")]
 VelocityLimits = Annotated[
-    tuple[float, float] | None, typer.Option("--velocity-limits", help="Lowest and highest velocity [m/s].")
+    tuple[float, float] | None, typer.Option("--velocity-limits", help="Lowest and highest velocity, in m/s.")
 ]
 FreeSurface = Annotated[bool, typer.Option("--free-surface", help="Reflect at the top.")]
 

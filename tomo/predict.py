@@ -56,7 +56,8 @@ def predict(
         ),
     ] = False,
     origin: Annotated[
-        float, typer.Option(help="For networks that read panels: where the network's grid begins in the file's x [m].")
+        float,
+        typer.Option(help="For networks that read panels: where the network's grid begins in the file's x, in m."),
     ] = 0.0,
 ) -> None:
     """Predict velocity models from gathers.

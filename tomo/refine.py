@@ -47,7 +47,7 @@ def refine(
     survey: Annotated[
         Path | None, typer.Option(help="Without gathers: the survey whose test models are refined; default: the run's.")
     ] = None,
-    origin: Annotated[float, typer.Option(help="Where the network's grid begins in the file's x [m].")] = 0.0,
+    origin: Annotated[float, typer.Option(help="Where the network's grid begins in the file's x, in m.")] = 0.0,
     report: Annotated[
         bool,
         typer.Option("--report", help="Also write a page for a browser, beside the output, of its name with .html."),

@@ -21,7 +21,7 @@ import keras
 import numpy as np
 
 from data_gen.acquisition import Acquisition
-from data_gen.errors import DataError
+from data_gen.errors import DataError, MachineError
 from data_gen.files import whole_file
 from data_gen.migration.panels import PanelDefinition
 from data_gen.reading import DAMAGE, cause, check_regular, typed
@@ -123,5 +123,7 @@ def publish(source: Path, target: Path) -> None:
             ):
                 for name in written.namelist():
                     packed.writestr(name, written.read(name))
+        except MachineError as error:
+            raise MachineError(str(error).replace(str(plain), str(target))) from None
         finally:
             plain.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from data_gen.acquisition import Acquisition
 from data_gen.errors import SettingError
 from data_gen.files import whole_file, whole_folder, write_bytes
 from data_gen.formats.datasets import prediction_dataset, survey_dataset
+from data_gen.formats.growing import growing_file
 from data_gen.formats.netcdf import require_zarr
 from data_gen.formats.segy import millimetres, write_traces
 from data_gen.formats.shots import SEGY
@@ -29,15 +30,16 @@ def export_netcdf(survey: Survey, indices: np.ndarray, path: Path, progress: Pro
     blocks = _blocks(indices)
     with whole_file(path) as temporary:
         first = survey_dataset(survey, blocks[0])
-        first.to_netcdf(temporary, engine="h5netcdf", unlimited_dims=["model"])
+        temporary.write_bytes(first.to_netcdf(None, engine="h5netcdf", unlimited_dims=["model"]))
         progress(len(blocks[0]))
-        with h5netcdf.File(temporary, "a") as file:
+        with growing_file(temporary) as growing, h5netcdf.File(growing, "r+") as file:
             done = len(blocks[0])
             for block in blocks[1:]:
                 file.resize_dimension("model", done + len(block))
                 for name, variable in survey_dataset(survey, block).variables.items():
                     if variable.dims[:1] == ("model",):
                         file.variables[str(name)][done : done + len(block)] = variable.values
+                growing.check()
                 done += len(block)
                 progress(len(block))
 

@@ -153,8 +153,11 @@ def write_traces(
     """Write traces (trace, sample) as IEEE floats, whole or not at all.
 
     `interval` goes into the headers as it is [µs]; `headers` are TraceField -> value of each trace; `text` are lines of
-    the textual header. Raises SettingError for an interval that two bytes cannot hold, MachineError as `whole_file`.
+    the textual header. Raises SettingError for an interval that two bytes cannot hold and for a path that is no
+    UTF-8, MachineError as `whole_file`.
     """
+    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):
+        raise SettingError(f"{path}: SEG-Y cannot be written where a name is no UTF-8")
     if not 0 < round(interval) <= LONGEST_INTERVAL:
         raise SettingError(f"{path}: SEG-Y has no room for an interval of {interval:g} (from 1 to {LONGEST_INTERVAL})")
     spec = segyio.spec()

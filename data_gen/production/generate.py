@@ -56,8 +56,12 @@ def generate_survey(
     folder = Path(output).absolute()
     _check_free(folder)
     shards = shard_path(folder, 0).parent
-    if specification.velocity_files and not (folder / "survey.json").exists():
-        EarthModels(specification)  # looks at the files before anything is made
+    if not (folder / "survey.json").exists():  # what can be missing is, before anything is made
+        from data_gen.simulator import require_compiler
+
+        require_compiler()
+        if specification.velocity_files:
+            EarthModels(specification)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -128,7 +132,12 @@ def _check_room(folder: Path, specification: SurveySpecification, shards: int) -
     models = min(shards * MODELS_PER_SHARD, specification.models)
     needed, free = models * specification.bytes_per_model, shutil.disk_usage(folder).free
     if needed > free:
-        raise MachineError(f"{folder} needs {needed / 1e9:,.1f} GB more, and its disk has {free / 1e9:,.1f} GB left")
+        raise MachineError(f"{folder} needs {_size(needed)} more, and its disk has {_size(free)} left")
+
+
+def _size(count: int) -> str:
+    """Bytes in a unit that suits them."""
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.2f} MB"
 
 
 def _record(specification: SurveySpecification) -> dict[str, Any]:

@@ -9,9 +9,6 @@ where units change.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -20,10 +17,9 @@ import numpy as np
 from devito.types import Buffer
 
 from data_gen.acquisition import Acquisition
-from data_gen.errors import MachineError
-from data_gen.simulator import require_compiler
 from data_gen.simulator.absorbing import VECTOR, Layer, layer_equations, strips
 from data_gen.simulator.clock import Clock
+from data_gen.simulator.compilation import private_compilation
 from data_gen.simulator.interpolation import KAISER_SHAPE, RADIUS, sinc_weights
 from data_gen.simulator.stations import receivers, sources
 
@@ -200,7 +196,7 @@ class Simulator:
 
     def _compile(self, name: str, equations: list[devito.Eq]) -> tuple[devito.Operator, list[Any]]:
         """The operator of equations over all steps, compiled, and the arguments of its C function."""
-        with devito.switchconfig(**DEVITO), _private_compilation():
+        with private_compilation(), devito.switchconfig(**DEVITO):
             operator = devito.Operator(
                 equations, name=name, subs=self.grid.spacing_map, opt=("advanced", {"openmp": False})
             )
@@ -217,22 +213,3 @@ class Simulator:
             for row in range(1, self.space_order // 2 + 1)
         ]
         return [devito.Eq(field.subs(z, self._top), 0), *above]
-
-
-@contextmanager
-def _private_compilation() -> Iterator[None]:
-    """Let Devito compile in a folder of this process's own.
-
-    Its cache in the system's temporary folder is guarded by a lock file that a killed process leaves
-    behind, and the next one waits for without end.
-    """
-    require_compiler()
-    before = tempfile.tempdir
-    try:
-        with tempfile.TemporaryDirectory(prefix="tomo-") as tempfile.tempdir:
-            yield
-    except Exception as error:  # of the system, of the compiler, or of the tools between
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise MachineError(f"the simulator cannot be compiled in the temporary folder: {said}") from error
-    finally:
-        tempfile.tempdir = before

@@ -7,12 +7,13 @@ the shards beside it, wherever the folder is moved.
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from data_gen.files import whole_file
+from data_gen.files import write_bytes
 from data_gen.reading import hdf5
 from data_gen.survey.specification import SurveySpecification, shard_path
 
@@ -36,13 +37,15 @@ ATTRIBUTES = {
 
 def write_virtual(folder: Path, specification: SurveySpecification) -> None:
     """Write `survey.h5` over a survey's shards; raises MachineError where it cannot be written."""
-    with whole_file(folder / "survey.h5") as temporary, h5py.File(temporary, "w", libver="v110") as file:
+    made = io.BytesIO()  # HDF5 itself crashes where a disk is full
+    with h5py.File(made, "w", libver="v110") as file:
         file.attrs["free_surface"] = int(specification.acquisition.free_surface)
         file.attrs["peak_frequency"] = specification.acquisition.peak_frequency
         file.attrs["needs"] = "the folder `shards` beside this file: it holds no gathers itself"
         _write_coordinates(file, specification)
         for name in _names(folder):
             _write_variable(file, name, folder, specification)
+    write_bytes(folder / "survey.h5", made.getvalue())
 
 
 def _names(folder: Path) -> list[str]:

@@ -91,8 +91,11 @@ class Parameter:
 
 
 def _commands() -> dict[tuple[str, ...], list[Parameter]]:
-    found = {(command.__name__,): _parameters(command) for command in cli.COMMANDS}
-    return found | {("benchmark", command.__name__): _parameters(command) for command in benchmark.COMMANDS}
+    found = {(command.__name__,): command for command in cli.COMMANDS}
+    found |= {("benchmark", command.__name__): command for command in benchmark.COMMANDS}
+    found |= {("benchmark", "paper", command.__name__): command for command in benchmark.OF_THE_PAPER}
+    assert found.keys() == GIVEN.keys(), "every command is tried"
+    return {name: _parameters(command) for name, command in found.items()}
 
 
 def _parameters(command: Callable[..., None]) -> list[Parameter]:
@@ -104,7 +107,7 @@ def _parameters(command: Callable[..., None]) -> list[Parameter]:
         text = str(plain)
         kind = next((kind for kind in (Path, bool, int, float) if kind.__name__ in text), str)
         said = [each for each in about.param_decls or () if each.startswith("--")]  # an option may be called otherwise
-        called = said[0][2:] if said else name.replace("_", "-")
+        called = said[0][2:].split("/")[0] if said else name.replace("_", "-")
         values = 2 if text.startswith("tuple") else 1
         parameters.append(Parameter(called, kind, isinstance(about, typer.models.ArgumentInfo), values))
     return parameters
@@ -132,6 +135,14 @@ GIVEN = {
     ("benchmark", "refinement"): [["unet", "--survey", "half", "--output", "mine/results.json"]],
     ("benchmark", "imaging"): [["--survey", "survey", "--runs", "new", "--output", "mine/results.json"]],
     ("benchmark", "lines"): [["unet", "--survey", "half", "--output", "mine/results.json"]],
+    ("benchmark", "calibration"): [["ensemble", "--survey", "survey", "--output", "mine/results.json"]],
+    ("benchmark", "rivals"): [
+        ["pinn", "--output", "mine/results.json"],
+        ["unet", "--data", "survey", "--output", "mine/results.json"],
+        ["mnist", "--data", "mine", "--output", "mine/results.json"],
+    ],
+    ("benchmark", "paper", "mnist"): [["--data", "mine", "--output", "mine/results.json"]],
+    ("benchmark", "paper", "tomography"): [["--data", "survey", "--output", "mine/results.json"]],
     ("benchmark", "optimizer"): [["--problem", "tomography", "--data", "survey", "--output", "mine/results.json"]],
     ("benchmark", "stability"): [["--data", "survey", "--output", "new.json"]],
     ("benchmark", "memory"): [["--data", "mine", "--output", "new.json"]],

@@ -100,8 +100,7 @@ def faults(attempt: Attempt, outcome: Outcome, before: dict[str, str], folder: P
         yield "a traceback"
     if outcome.status == 2:
         lines = [line for line in outcome.err.splitlines() if line.startswith("tomo: ")]
-        usage = "─ Error ─" in outcome.err  # of the command line's own, which shows it in a box
-        if len(lines) + usage != 1:
+        if len(lines) != 1:
             yield f"{len(lines)} lines say what is wrong: {outcome.err[-300:]!r}"
         if any(len(line) > 700 for line in lines):
             yield "the line is a page"

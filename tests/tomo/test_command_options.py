@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import typing
 
 import pytest
+from rich.text import Text
 from small_survey import write_survey
 from typer.testing import CliRunner
 
 from data_gen import Acquisition, Grid, SurveySpecification
 from data_gen.salt import SALT_VELOCITY
-from tomo.cli import app
+from tomo.benchmark import COMMANDS as BENCHMARKS
+from tomo.cli import COMMANDS, app
+from tomo.ending import run_to_its_end
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +120,34 @@ def test_help_names_the_velocity_of_salt():
     assert f"faster than {SALT_VELOCITY:,.0f} m/s" in shown
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["generate", "--seed", "-1", "--output", "x"], ["generate"], ["train", "x", "--members", "0", "--output", "y"],
+        ["seismic"], ["info", "--nope"], ["generate", "--grid-spacing", "wide", "--output", "x"], ["predict"],
+    ],
+)  # fmt: skip
+def test_what_cannot_be_parsed_is_one_line(monkeypatch, capsys, arguments):
+    monkeypatch.setattr(sys, "argv", ["tomo", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        run_to_its_end(app)
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert re.fullmatch(r"tomo: (Invalid|Missing|No such) .*\n", said.err)
+    if arguments[0] != "seismic":
+        assert said.err.endswith(f" (tomo {arguments[0]} --help)\n")
+
+
+def test_help_names_units():
+    """In brackets they would be taken for marks of bold and colour, and vanish."""
+    for command in (*COMMANDS, *BENCHMARKS):
+        for name, hint in typing.get_type_hints(command, include_extras=True).items():
+            if name != "return":
+                about = typing.get_args(hint)[1].help or ""
+                assert Text.from_markup(about).plain == about, f"{command.__name__}, {name}"
+
+
 def test_output_that_nobody_reads_to_the_end_is_no_error(survey):
     program = "from tomo.cli import main; main()"
     command = f'{sys.executable} -c "{program}" info {survey} | head -1'
@@ -141,6 +174,7 @@ def test_logs_hold_no_escape_codes_and_a_line_an_epoch(survey, tmp_path):
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "\x1b" not in done.stderr + done.stdout
+    assert "cudart" not in done.stderr
     assert "\b" not in done.stderr
     assert [said.split(":")[0] for said in done.stderr.splitlines() if said.startswith("epoch")] == [
         "epoch 1 of 2",

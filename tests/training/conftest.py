@@ -14,3 +14,8 @@ def float64():
         keras.config.set_dtype_policy(dtype)
         if dtype == "float64":
             yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _less_work(less_work):
+    """For all tests here."""

@@ -20,6 +20,7 @@ from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, SettingError
 from data_gen.geology import random_model
 from data_gen.grid import Grid
+from data_gen.inversion.invert import Stage
 from data_gen.phase import turn
 from data_gen.simulator.gradient import ParallelGradient
 from data_gen.survey.arrays import ArraySurvey
@@ -303,9 +304,13 @@ def test_other_lines_are_scored_on_the_same_models(run, survey, tmp_path, monkey
 
 @pytest.fixture
 def compiled_once(monkeypatch):
-    """Gradients of an acquisition are compiled once for all tests: that takes most of their time."""
+    """Gradients of an acquisition are compiled once for all tests, and few are asked for: that takes most of their
+    time."""
     for module in (refinement, training.refinement):
         monkeypatch.setattr(module, "ParallelGradient", gradients)
+    few = (Stage(0.6, 2), Stage(None, 3))
+    monkeypatch.setattr(training.refinement.refine, "__defaults__", (few, *training.refinement.refine.__defaults__[1:]))
+    monkeypatch.setattr("data_gen.inversion.invert.SCHEDULE", few)
 
 
 @functools.lru_cache(maxsize=2)

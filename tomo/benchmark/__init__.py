@@ -30,6 +30,7 @@ for command in COMMANDS:
     benchmark.command()(interruptible(command, continued=command.__name__ in CONTINUED))
 
 paper = typer.Typer(help="The tables of the paper's section 6, its numbers beside ours.", no_args_is_help=True)
-for command in (mnist, tomography):
+OF_THE_PAPER: tuple[Callable[..., None], ...] = (mnist, tomography)
+for command in OF_THE_PAPER:
     paper.command()(interruptible(command, continued=True))
 benchmark.add_typer(paper, name="paper")

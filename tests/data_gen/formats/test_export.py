@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import resource
 from dataclasses import replace
 
 import netCDF4
@@ -11,7 +13,7 @@ import segyio
 import xarray
 
 from data_gen import Acquisition, Grid, Survey, SurveySpecification, generate_survey
-from data_gen.errors import DataError, SettingError
+from data_gen.errors import DataError, MachineError, SettingError
 from data_gen.formats.export import export_netcdf, export_segy, export_zarr, write_prediction
 from data_gen.formats.shots import open_shots
 from data_gen.velocity.readers import read_stored
@@ -71,6 +73,24 @@ def test_zarr_is_the_same(survey, tmp_path):
     with open_shots(tmp_path / "survey.zarr") as shots:
         np.testing.assert_array_equal(shots.data[3:4], survey.gathers([3]))
         np.testing.assert_allclose(shots.geometry.time, LINE.time)
+
+
+@pytest.mark.parametrize("export", [export_netcdf, export_zarr, export_segy])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.99])
+def test_a_full_disk_is_one_line_that_names_what_was_asked_for(survey, tmp_path, export, share):
+    """No file may grow beyond a share of the largest one: HDF5 crashes where it cannot write what it holds back."""
+    export(survey, np.arange(18), tmp_path / "whole.nc")
+    parts = [tmp_path / "whole.nc", *(tmp_path / "whole.nc").rglob("*")]
+    limit = int(share * max(part.stat().st_size for part in parts if part.is_file()))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        with pytest.raises(MachineError) as caught:
+            export(survey, np.arange(18), tmp_path / "cut.nc")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert re.fullmatch(f"{tmp_path}/cut.nc(/00000.*.sgy)? cannot be written: File too large", str(caught.value))
+    assert [path.name for path in tmp_path.iterdir()] == ["whole.nc"]
 
 
 @pytest.mark.parametrize("export", [export_netcdf, export_zarr, export_segy])

@@ -130,6 +130,12 @@ def test_headers_that_make_no_line_are_one_line(file, headers, told):
     assert "\n" not in str(refusal.value)
 
 
+def test_a_path_that_is_no_utf_8_is_one_line(tmp_path):
+    with pytest.raises(SettingError, match="no UTF-8"):
+        write_traces(tmp_path / "\udcff" / "x.sgy", np.zeros((2, 4)), 2000, {}, [])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_no_segy_is_one_line(tmp_path, file):
     for content in (b"no data", b"\0" * 5000, file.read_bytes()[:3990]):
         (tmp_path / "bad.sgy").write_bytes(content)

@@ -158,3 +158,10 @@ def test_no_survey_is_one_line(tmp_path):
         Survey.open(tmp_path)
     with pytest.raises(DataError, match="does not exist"):
         Survey.open(tmp_path / "nowhere")
+
+
+def test_without_a_compiler_no_folder_is_made(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MachineError, match="gcc"):
+        generate_survey(SPECIFICATION, tmp_path / "survey", workers=1)
+    assert list(tmp_path.iterdir()) == []

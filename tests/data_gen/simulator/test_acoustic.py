@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -103,3 +105,19 @@ def test_no_compiler_is_one_line(paper, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MachineError, match="gcc"):
         Simulator(paper)
+
+
+def test_a_compiler_that_fails_is_one_line_with_its_own_word(paper, monkeypatch, tmp_path, capfd):
+    gcc = tmp_path / "gcc"
+    gcc.write_text(
+        f"""#!/bin/sh
+case "$*" in *-shared*) echo "x.c:1: fatal error: error writing: No room" >&2; exit 1;; esac
+exec {shutil.which("gcc")} "$@"
+"""
+    )
+    gcc.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(MachineError, match=r"compiled in the temporary folder: error writing: No room$"):
+        Simulator(paper)
+    said = capfd.readouterr()
+    assert said.err + said.out == ""

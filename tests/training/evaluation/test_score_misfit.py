@@ -10,7 +10,8 @@ from data_gen.acquisition import Acquisition
 from data_gen.geology import random_model
 from data_gen.grid import Grid
 from data_gen.simulator.acoustic import Simulator
-from tomo.pictures import DPI, draw_explained
+from tomo import pictures
+from tomo.pictures import draw_explained
 from training.evaluation.misfit import explain
 
 GRID = Acquisition(Grid(48, 48, 15.0), sources=3, receivers=9, samples=60, sample_interval=0.008)
@@ -91,4 +92,4 @@ def test_the_figure_shows_each_case_once(surveyed, tmp_path, count):
     explained = explain(np.clip(1.05 * velocity, 1000, 4800)[:count], gathers[:count], simulator)
     draw_explained(explained, GRID, "sqgn", tmp_path / "figure.png")
     # 2.6 inches a case and 0.6 around them, at the dots an inch of all pictures.
-    assert Image.open(tmp_path / "figure.png").height == pytest.approx(DPI * (2.6 * count + 0.6), abs=1)
+    assert Image.open(tmp_path / "figure.png").height == pytest.approx(pictures.DPI * (2.6 * count + 0.6), abs=1)
