@@ -21,8 +21,8 @@ class Task:
     """A task: `problem(batch_size, validation)`, and how its contenders are tuned: on problems for validation.
 
     `rates` are the middle of each one's grid, for the rivals those that are usual for such a network; SQGN's is 0.3
-    everywhere but for `unet`, whose recipe has 0.1. `decay` is the weight decay of those that have one. `loss` names the
-    loss among the logs of `Problem.validation`. `make` are contenders that are other here than in `CONTENDERS`.
+    everywhere but for `unet`, whose recipe has 0.1. `decay` is the weight decay of those that have one. `loss` names
+    the loss among the logs of `Problem.validation`. `make` are contenders that are other here than in `CONTENDERS`.
     """
 
     name: str
