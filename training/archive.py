@@ -5,7 +5,7 @@
 The archive is a ZIP file. Keras passes over the members that are added here: `tomo/settings.json`,
 `tomo/acquisition.json` (grid, geometry, wavelet, velocity limits) and `tomo/mean_velocity.npy`, the mean model of the
 training set; of a network that reads panels a fourth one, `tomo/panels.json`, says what they are made of, and a fifth,
-`tomo/salt.json`, from which velocity on its answers are salt.
+`tomo/salt.json`, which of its answers are salt.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from data_gen.errors import DataError, MachineError
 from data_gen.files import whole_file
 from data_gen.migration.panels import PanelDefinition
 from data_gen.reading import DAMAGE, cause, check_regular, typed
-from data_gen.salt import SALT_VELOCITY
+from training.decision import AS_ANSWERED, Decision
 from training.settings import Settings
 
 FOREIGN = ("Lambda", "could not be deserialized", "Could not locate", "Could not deserialize")
@@ -36,14 +36,14 @@ FOREIGN = ("Lambda", "could not be deserialized", "Could not locate", "Could not
 class Card:
     """What a network was trained with; `mean_velocity` (depth, x) [m/s], `panels` of a network that reads them.
 
-    Answers above `salt_from` [m/s] are salt (see `training.decision`).
+    `decision` says which answers are salt.
     """
 
     settings: Settings
     acquisition: Acquisition
     mean_velocity: np.ndarray
     panels: PanelDefinition | None = None
-    salt_from: float = SALT_VELOCITY
+    decision: Decision = AS_ANSWERED
 
 
 def save_network(network: keras.Model, card: Card, path: Path) -> None:
@@ -58,7 +58,7 @@ def save_network(network: keras.Model, card: Card, path: Path) -> None:
             archive.writestr("tomo/mean_velocity.npy", mean.getvalue())
             if card.panels is not None:
                 archive.writestr("tomo/panels.json", json.dumps(card.panels.to_json()))
-                archive.writestr("tomo/salt.json", json.dumps(card.salt_from))
+                archive.writestr("tomo/salt.json", json.dumps(card.decision.to_json()))
 
 
 def read_card(path: Path) -> Card:
@@ -66,23 +66,21 @@ def read_card(path: Path) -> Card:
     check_regular(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            panels, salt_from = None, SALT_VELOCITY
+            panels, decision = None, AS_ANSWERED
             if "tomo/panels.json" in archive.namelist():
                 panels = PanelDefinition.from_json(json.loads(archive.read("tomo/panels.json")))
             if "tomo/salt.json" in archive.namelist():
-                salt_from = float(json.loads(archive.read("tomo/salt.json")))
+                decision = Decision.from_json(json.loads(archive.read("tomo/salt.json")))
             card = Card(
                 typed(Settings, json.loads(archive.read("tomo/settings.json"))),
                 Acquisition.from_json(json.loads(archive.read("tomo/acquisition.json"))),
                 np.load(io.BytesIO(archive.read("tomo/mean_velocity.npy")), allow_pickle=False),
                 panels,
-                salt_from,
+                decision,
             )
         card.acquisition.check_velocity(card.mean_velocity, "its mean model")
         if panels is not None and panels.grid != card.acquisition.grid:
             raise ValueError("its panels are of another grid than its acquisition")
-        if not 0 < card.salt_from <= SALT_VELOCITY:
-            raise ValueError(f"salt from {card.salt_from:g} m/s")
         return card
     except DAMAGE as error:
         raise DataError(f"{path} cannot be read as a network of tomo: {cause(error)}") from None

@@ -20,9 +20,8 @@ from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
 from data_gen.files import write_json
 from data_gen.reading import read_json, reading, typed
-from data_gen.salt import SALT_VELOCITY
 from data_gen.survey.reader import Survey
-from training.decision import choose_salt_from, decide
+from training.decision import AS_ANSWERED, Decision, choose_decision
 from training.predictor import Predictor, load_predictor
 from training.runs import split
 
@@ -42,13 +41,13 @@ class Calibration:
     """What the deviations of an ensemble are worth on its validation models.
 
     `factor` multiplies the members' standard deviation; `covered` is the share of errors within two such deviations
-    without it; `models` so many were looked at. Means above `salt_from` [m/s] are salt (see `training.decision`).
+    without it; `models` so many were looked at. `decision` says which means are salt.
     """
 
     factor: float
     covered: float
     models: int
-    salt_from: float = SALT_VELOCITY
+    decision: Decision = AS_ANSWERED
 
 
 def member_folder(folder: Path, member: int) -> Path:
@@ -80,10 +79,10 @@ def calibrate(predictions: np.ndarray, reference: np.ndarray, of_panels: bool = 
     Salt is decided for networks that read panels alone, as it is of one network.
     """
     mean, deviation = predictions.mean(axis=0), spread(predictions)
-    salt_from = choose_salt_from(mean, reference) if of_panels else SALT_VELOCITY
-    errors = decide(mean, salt_from) - reference
+    decision = choose_decision(mean, reference) if of_panels else AS_ANSWERED
+    errors = decision(mean) - reference
     factor = float(np.quantile(np.abs(errors) / (2 * deviation), COVERED))
-    return Calibration(factor, covered(errors, deviation), len(reference), salt_from)
+    return Calibration(factor, covered(errors, deviation), len(reference), decision)
 
 
 def spread(predictions: np.ndarray) -> np.ndarray:
@@ -137,7 +136,7 @@ class Ensemble:
 
     def of(self, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and deviation (model, depth, x) [m/s] of the members' predictions (member, model, depth, x)."""
-        mean = decide(predictions.mean(axis=0), self.calibration.salt_from)
+        mean = self.calibration.decision(predictions.mean(axis=0))
         return mean, self.calibration.factor * spread(predictions)
 
 
@@ -163,9 +162,11 @@ def read_record(folder: Path) -> tuple[int, Calibration]:
     if isinstance(record, dict) and record.pop("format", 1) != FORMAT:
         raise DataError(f"{path} was calibrated by another version of tomo: remove it, and type its `tomo train` again")
     with reading(path):
-        members, calibration = record.pop("members"), typed(Calibration, record)
-        salt_from = calibration.salt_from
-        if type(members) is not int or members < 2 or calibration.factor <= 0 or not 0 < salt_from <= SALT_VELOCITY:
+        members, decision = record.pop("members"), record.pop("decision", None)
+        if decision is None:  # of before shares: a velocity, if any
+            decision = record.pop("salt_from", {})
+        calibration = typed(Calibration, {**record, "decision": Decision.from_json(decision)})
+        if type(members) is not int or members < 2 or calibration.factor <= 0:
             raise ValueError(f"{members!r} members and a factor of {calibration.factor:g}")
     return members, calibration
 

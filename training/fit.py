@@ -10,14 +10,13 @@ import numpy as np
 
 from data_gen.errors import SettingError
 from data_gen.files import locked, sweep
-from data_gen.salt import SALT_VELOCITY
 from data_gen.survey.reader import Survey
 from models.conditioning import Conditioning
 from models.registry import NETWORKS
 from training.archive import Card, save_network
 from training.augmentation import AUGMENTATIONS
 from training.callbacks import Average, Checkpoint, Diverged, Scores, assign
-from training.decision import choose_salt_from
+from training.decision import AS_ANSWERED, Decision, choose_decision
 from training.log import Log
 from training.loss import LOSSES
 from training.optimizers import make_optimizer
@@ -66,18 +65,18 @@ def _in_single_precision(model: keras.Model, settings: Settings, conditioning: C
     return final
 
 
-def salt_from(network: keras.Model, samples: Samples, validation: np.ndarray) -> float:
-    """The velocity [m/s] from which on the network's answers are salt, chosen on the models of these indices.
+def decision_for(network: keras.Model, samples: Samples, validation: np.ndarray) -> Decision:
+    """Which of the network's answers are salt, chosen on the models of these indices.
 
     Panels in the best reference alone decide, which are there.
     """
     if not len(validation):
-        return SALT_VELOCITY
+        return AS_ANSWERED
     answers = []
     for inputs, _ in in_order(samples, validation):
         mirrored = network.predict_on_batch(inputs[:, :, ::-1])[..., ::-1]
         answers.append((network.predict_on_batch(inputs) + mirrored) / 2)
-    return choose_salt_from(np.concatenate(answers), samples.survey.velocity(validation))
+    return choose_decision(np.concatenate(answers), samples.survey.velocity(validation))
 
 
 def train(
@@ -137,7 +136,7 @@ def train(
         final = _in_single_precision(model, settings, conditioning)
         card = Card(settings, run.acquisition, mean_velocity(survey, survey.train))
         if isinstance(samples, PanelSamples):
-            card = replace(card, panels=samples.definition, salt_from=salt_from(final, samples, validation))
+            card = replace(card, panels=samples.definition, decision=decision_for(final, samples, validation))
         save_network(final, card, run.model_file)
         if not keep_checkpoint:
             run.checkpoint_file.unlink(missing_ok=True)

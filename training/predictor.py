@@ -16,7 +16,6 @@ from data_gen.migration.reference import simulate_profiles
 from data_gen.phase import turn
 from data_gen.survey.reader import Survey
 from training.archive import Card, load_network, read_card
-from training.decision import decide
 from training.panels import samples_of
 from training.pipeline import PREDICTION_BATCH, in_order
 from training.runs import open_run
@@ -100,7 +99,7 @@ class Predictor:
         turned = both.reshape(2, *inputs.shape[:2], *both.shape[1:])
         answers = (turned[0] + turned[1, ..., ::-1]) / 2
         weighted = np.average(answers, axis=0, weights=RANK_WEIGHTS).astype(np.float32)
-        return decide(np.clip(weighted, *self.acquisition.velocity_limits), self.card.salt_from)
+        return self.card.decision(np.clip(weighted, *self.acquisition.velocity_limits))
 
     def _answers(self, inputs: np.ndarray) -> np.ndarray:
         return self.network.predict(inputs, batch_size=PREDICTION_BATCH, verbose=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 
@@ -11,9 +12,9 @@ import pytest
 import training
 from data_gen import Acquisition, ArraySurvey, Grid, random_model, simulate
 from data_gen.errors import DataError
-from data_gen.salt import SALT_VELOCITY
+from data_gen.salt import is_salt
 from training import ensemble
-from training.decision import decide
+from training.decision import AS_ANSWERED, Decision
 
 LINE = Acquisition(Grid(40, 40, 15.0), sources=3, receivers=20, samples=60, sample_interval=0.008)
 
@@ -43,8 +44,9 @@ def test_salt_is_decided_for_networks_that_read_panels_alone() -> None:
     true = np.full((2, 20, 20), 2500.0)
     true[:, 5:12, 5:12] = 4480.0
     members = np.stack([np.where(true > 4000, 3800.0 + 10 * member, true + member) for member in range(3)])
-    assert ensemble.calibrate(members, true).salt_from < 3810.0
-    assert ensemble.calibrate(members, true, of_panels=False).salt_from == SALT_VELOCITY
+    decision = ensemble.calibrate(members, true).decision
+    np.testing.assert_array_equal(is_salt(decision(members.mean(axis=0))), is_salt(true))
+    assert ensemble.calibrate(members, true, of_panels=False).decision == AS_ANSWERED
 
 
 def test_members_that_agree_to_the_last_digit_are_not_certain() -> None:
@@ -73,7 +75,7 @@ def test_an_ensemble_predicts_the_mean_of_its_members_and_says_how_far_they_are_
     gathers = survey.gathers([0, 1])
     members = np.stack([training.load(ensemble.member_folder(folder, member)).predict(gathers) for member in (0, 1)])
     mean, deviation = loaded.with_deviation(gathers)
-    np.testing.assert_allclose(mean, decide(members.mean(axis=0), calibration.salt_from), rtol=1e-6)
+    np.testing.assert_allclose(mean, calibration.decision(members.mean(axis=0)), rtol=1e-6)
     np.testing.assert_allclose(deviation, calibration.factor * ensemble.spread(members), rtol=1e-4)
     np.testing.assert_array_equal(loaded.predict(gathers), mean)
     assert training.load(ensemble.member_folder(folder, 0)).with_deviation(gathers)[1] is None
@@ -98,7 +100,21 @@ def test_a_damaged_ensemble_is_told(folder, tmp_path, record: str) -> None:
 def test_the_record_says_what_was_measured(folder) -> None:
     folder, _, calibration = folder
     record = json.loads((folder / ensemble.RECORD).read_text())
-    assert record == {"format": 2, "members": 2, **vars(calibration)}
+    assert record == {"format": 2, "members": 2, **dataclasses.asdict(calibration)}
+
+
+def test_a_record_of_before_shares_decides_as_it_did(folder, tmp_path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(folder[0], copy)
+    record = json.loads((copy / ensemble.RECORD).read_text())
+    del record["decision"]
+    (copy / ensemble.RECORD).write_text(json.dumps({**record, "salt_from": 3750.0}))
+    assert training.load(copy).calibration.decision == Decision(salt_from=3750.0)
+    (copy / ensemble.RECORD).write_text(json.dumps(record))  # older still
+    assert training.load(copy).calibration.decision == AS_ANSWERED
+    (copy / ensemble.RECORD).write_text(json.dumps({**record, "decision": {"share": 2.0}}))
+    with pytest.raises(DataError, match=r"ensemble\.json"):
+        training.load(copy)
 
 
 def test_classes_of_equally_sure_places_err_as_they_say_where_all_is_well() -> None:

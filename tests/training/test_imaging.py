@@ -36,7 +36,6 @@ from training.archive import publish
 from training.benchmark import lines, refinement
 from training.benchmark.calibration import measure_calibration
 from training.benchmark.imaging import compare_imaging, summary
-from training.decision import decide
 from training.evaluation.evaluate import evaluate
 from training.fit import train
 from training.loss import PseudoHuberError, SquaredError
@@ -154,7 +153,7 @@ def test_the_final_network_loads_in_plain_keras_and_says_the_same(run, survey):
         panels = samples.inputs(survey.test, rank=rank).astype(np.float32)
         for inputs, side in ((panels, 1), (panels[:, :, ::-1], -1)):
             mean += weight / 2 * network.predict(inputs, verbose=0)[..., ::side]
-    kept = decide(np.clip(mean, *LINE.velocity_limits), predictor.card.salt_from)
+    kept = predictor.card.decision(np.clip(mean, *LINE.velocity_limits))
     np.testing.assert_allclose(predictor.predict_models(survey, survey.test), kept, rtol=1e-5)
 
 
