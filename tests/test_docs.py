@@ -426,6 +426,16 @@ def test_paper_page(experiment):
         assert table in page
 
 
+def test_paper_page_on_a_graphics_card():
+    cost = {name: each["seconds_per_iteration"] for name, each in results("paper-gpu")["cost"].items()}
+    adam, published, ours = (np.median(cost[name]) for name in ("adam", "sqgn-reference", "sqgn"))
+    beside = {name: np.median(np.divide(seconds, cost["adam"])) for name, seconds in cost.items()}
+    page = " ".join(text("docs/paper.md").split())
+    assert f"takes {adam:.1f} s with Adam, {published:.1f} s with SQGN as published" in page
+    assert f"{beside['sqgn-reference']:.1f} times as long, and {ours:.1f} s with the defaults" in page
+    assert f"{beside['sqgn']:.1f} times (" in page
+
+
 def test_the_example_quotes_what_was_printed():
     """`docs/example.py` does the page's commands and writes down what they print."""
     page, done = text("docs/example.md"), results("example")["commands"]
@@ -449,6 +459,43 @@ def test_the_example_says_what_became_of_the_refined_models():
         assert 1 / 6.5 < refined / misfit < 1 / 3
         assert rmse_refined < rmse
         assert ssim_refined > ssim
+
+
+FALLING = {
+    "defaults, 0.1": ({}, 0.1),
+    "defaults, 0.3": ({}, 0.3),
+    "scale 0.01, 0.1": ({"scale": 0.01}, 0.1),
+    "scale 0.01, 0.3": ({"scale": 0.01}, 0.3),
+    "scale 0.01, 1": ({"scale": 0.01}, 1.0),
+    "**scale 0.03, 0.3**": ({"scale": 0.03}, 0.3),
+    "- a pair every fourth iteration, of the whole mini-batch": (
+        {"scale": 0.03, "curvature_interval": 4, "curvature_fraction": 1.0}, 0.3,
+    ),
+}  # fmt: skip
+"""What was tried of SQGN with a falling alpha: options, and the alpha that it falls from."""
+
+
+def falling_table() -> str:
+    """Losses at the end on tasks with mini-batches of two sizes; dashes for what was not tried."""
+    columns = (("mnist", 1000), ("mnist", 100), ("autoencoder", 200), ("pinn", 500), ("pinn", 5000), ("unet", 16))
+    rows = [row for row in results("falling")["rows"] if row["optimizer"] == "sqgn"]
+    lines = ["| | " + " | ".join(f"`{task}`, {size:,}" for task, size in columns) + " |", "|" + "---|" * 7]
+    for title, (options, rate) in FALLING.items():
+        losses = [
+            next((row["loss"][-1] for row in rows if (row["task"], row["batch_size"], row["options"], row["rate"]) == (
+                task, size, options, rate)), None)
+            for task, size in columns
+        ]  # fmt: skip
+        lines.append(f"| {title} | {' | '.join('–' if loss is None else f'{loss:.3g}' for loss in losses)} |")
+    return "\n".join(lines)
+
+
+def test_experiments_page_on_a_falling_alpha():
+    page = text("docs/experiments.md")
+    assert falling_table() in page
+    (adam,) = (row for row in results("falling")["rows"] if row["optimizer"] == "adam")
+    (adamw,) = (row for row in results("falling")["rows"] if row["optimizer"] == "adamw")
+    assert f"{adam['loss'][-1]:.3g} and {adamw['loss'][-1]:.3g}" in page
 
 
 RIVALS = {
