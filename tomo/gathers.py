@@ -12,7 +12,7 @@ from tomo.console import remark
 
 if TYPE_CHECKING:
     from training.ensemble import Ensemble
-    from training.prediction import GatherFile
+    from training.gather_file import GatherFile
     from training.predictor import Predictor
 
 

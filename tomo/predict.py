@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from training.ensemble import Ensemble
     from training.evaluation.misfit import Explained
-    from training.prediction import GatherFile
+    from training.gather_file import GatherFile
     from training.predictor import Predictor
 
 DRAWN = 4

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data_gen.errors import DataError
-
-if TYPE_CHECKING:
-    from training.prediction import GatherFile
+from training.gather_file import GatherFile
 
 OUTSTANDING, FEW = 1e-3, 1e-3
 """Where fewer than this share of a model's samples are above this part of the greatest one, that is no wave."""

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
-from data_gen.formats.adapted import Adapted, adapt
-from data_gen.formats.shots import Geometry, Shots, open_shots
+from data_gen.formats.adapted import adapt
+from data_gen.formats.opening import open_shots
+from data_gen.formats.shots import Geometry, Shots
 from data_gen.reading import reading
 from models.conditioning import training_rms
 from training.ensemble import Ensemble
+from training.gather_file import GatherFile
 from training.inspection import inspect
-from training.pipeline import PREDICTION_BATCH
 from training.predictor import Predictor
 
 AMPLITUDES = (0.5, 2.0)
@@ -32,47 +32,9 @@ SHOWN = 3
 """So many values of an axis are told."""
 
 
-@dataclass(frozen=True)
-class GatherFile:
-    """Gathers in a file: `data` (model, source, receiver, time) as stored, `scale` (model,), a `factor` for all.
-
-    `velocity` (model, depth, x) [m/s] are the true models, where the file has them, as a survey's own does. Gathers of
-    another line are brought to the network's grid by `adapted`; `acquisition` is what they are then of. Iterating gives
-    blocks of models, float32, in the unit that the network knows.
-    """
-
-    path: Path
-    data: Any
-    scale: np.ndarray
-    acquisition: Acquisition
-    factor: float = 1.0
-    velocity: Any = None
-    adapted: Adapted | None = None
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def stored(self, models: slice) -> np.ndarray:
-        """Gathers as the file has them, its scale applied."""
-        with reading(self.path):
-            values = np.asarray(self.data[models], np.float32)
-        return values * np.float32(self.factor) * self.scale[models, None, None, None].astype(np.float32)
-
-    def __getitem__(self, models: slice) -> np.ndarray:
-        values = self.stored(models)
-        return values if self.adapted is None else self.adapted.gathers(values)
-
-    def blocks(self) -> list[slice]:
-        """The models, some at a time."""
-        return [slice(start, start + PREDICTION_BATCH) for start in range(0, len(self), PREDICTION_BATCH)]
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return (self[block] for block in self.blocks())
-
-
 @contextmanager
 def open_gathers(path: Path, acquisition: Acquisition) -> Iterator[GatherFile]:
-    """Gathers of the acquisition's own geometry from a file (`data_gen.formats.shots`), open for as long as this lasts.
+    """Gathers of the acquisition's own geometry from a file (see `open_shots`), open for as long as this lasts.
 
     What the file says of places, depths, times and the top must be as in the acquisition. Raises DataError where the
     file cannot be read or does not fit.

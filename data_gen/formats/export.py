@@ -15,8 +15,8 @@ from data_gen.files import whole_file, whole_folder, write_bytes
 from data_gen.formats.datasets import prediction_dataset, survey_dataset
 from data_gen.formats.growing import growing_file
 from data_gen.formats.netcdf import require_zarr
+from data_gen.formats.opening import SEGY
 from data_gen.formats.segy import millimetres, write_traces
-from data_gen.formats.shots import SEGY
 from data_gen.survey.reader import Survey
 from data_gen.survey.specification import MODELS_PER_SHARD
 

@@ -11,7 +11,8 @@ import pytest
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError
 from data_gen.formats.adapted import adapt, resample
-from data_gen.formats.shots import Geometry, open_shots
+from data_gen.formats.opening import open_shots
+from data_gen.formats.shots import Geometry
 from data_gen.grid import Grid
 
 OURS = Acquisition(Grid(40, 44, 15.0), sources=3, receivers=12, samples=60, sample_interval=0.008)

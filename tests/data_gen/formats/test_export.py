@@ -15,7 +15,7 @@ import xarray
 from data_gen import Acquisition, Grid, Survey, SurveySpecification, generate_survey
 from data_gen.errors import DataError, MachineError, SettingError
 from data_gen.formats.export import export_netcdf, export_segy, export_zarr, write_prediction
-from data_gen.formats.shots import open_shots
+from data_gen.formats.opening import open_shots
 from data_gen.velocity.readers import read_stored
 
 LINE = Acquisition(

@@ -13,8 +13,8 @@ from segyio import BinField, TraceField
 from data_gen.acquisition import Acquisition
 from data_gen.errors import DataError, SettingError
 from data_gen.formats.export import write_prediction, write_shots
+from data_gen.formats.opening import open_shots
 from data_gen.formats.segy import millimetres, read_section, write_traces
-from data_gen.formats.shots import open_shots
 from data_gen.grid import Grid
 
 LINE = Acquisition(
