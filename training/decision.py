@@ -37,12 +37,12 @@ ALIKE = 0.005
 
 @dataclass(frozen=True)
 class Decision:
-    """Which answers are salt; as it is, those that say so.
+    """Which answers are salt; by default those that say so, which leaves every answer as it is.
 
     Args:
         share: of the way from the sediments' velocity to `salt_from` from which on answers are salt.
         smallest: connected salt below this share of the image is none.
-        salt_from: where salt begins [m/s].
+        salt_from: where salt begins [m/s]; lower only in older archives, which have no share.
     """
 
     share: float = 1.0
@@ -52,7 +52,9 @@ class Decision:
     def __post_init__(self) -> None:
         """Raise ValueError for what can be no decision."""
         if not (0 < self.share <= 1 and 0 <= self.smallest < 1 and 0 < self.salt_from <= SALT_VELOCITY):
-            raise ValueError(f"salt from {self.share:g} of the way to {self.salt_from:g} m/s, {self.smallest:g} of it")
+            raise ValueError(
+                f"no decision: share {self.share:g}, smallest {self.smallest:g}, salt_from {self.salt_from:g}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """As JSON-able values."""
@@ -61,7 +63,8 @@ class Decision:
     @classmethod
     def from_json(cls, values: Any) -> Decision:
         """The inverse of `to_json`; a number is a velocity alone, as before shares. Raises TypeError or ValueError."""
-        return cls(salt_from=float(values)) if isinstance(values, int | float) else typed(cls, values)
+        is_number = isinstance(values, int | float) and not isinstance(values, bool)
+        return cls(salt_from=float(values)) if is_number else typed(cls, values)
 
     def salt(self, velocity: np.ndarray) -> np.ndarray:
         """Where answers (model, depth, x) [m/s] are salt, bool."""

@@ -18,8 +18,10 @@ def growing_file(path: Path) -> Iterator[Growing]:
     at the end at the latest."""
     with open(path, "r+b", buffering=0) as file:
         growing = Growing(file)
-        yield growing
-    growing.check()
+        try:
+            yield growing
+        finally:
+            growing.check()
 
 
 class Growing:
@@ -37,10 +39,12 @@ class Growing:
             raise self.error
 
     def write(self, data: Any) -> int:
-        """Write at the position, or keep what cannot be written."""
+        """Write at the position, or keep what cannot be written, and all that comes later."""
         left = memoryview(data).cast("B")
         size, start = left.nbytes, self._position
         try:
+            if self.error:  # what was lost must not hide what comes after it
+                raise self.error
             self.file.seek(start)
             while left:
                 left = left[self.file.write(left) :]

@@ -38,9 +38,18 @@ def private_compilation() -> Iterator[None]:
 
 @contextmanager
 def _kept_errors() -> Iterator[Callable[[], str]]:
-    """Keep what Python and its children print as errors, in memory: pages, where a compilation fails."""
-    sys.stderr.flush()
-    kept, before = os.memfd_create("errors"), os.dup(2)
+    """Keep what this process and its children print as errors, in memory: pages, where a compilation fails.
+
+    Of all threads; nothing is kept where there is no place for errors.
+    """
+    try:
+        before = os.dup(2)
+    except OSError:
+        yield lambda: ""
+        return
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    kept = os.memfd_create("errors")
     os.dup2(kept, 2)
     try:
         with redirect_stderr(io.StringIO()):

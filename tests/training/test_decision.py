@@ -108,8 +108,8 @@ def test_a_decision_is_written_as_it_is_read():
 @pytest.mark.parametrize(
     "record",
     [
-        5000.0, 0.0, -1.0, float("nan"), None, "3800", [3800.0], {"share": 0.0}, {"share": 1.5}, {"smallest": 1.0},
-        {"smallest": -0.1}, {"salt_from": 4500.0}, {"share": "0.5"}, {"velocity": 3800.0},
+        True, 5000.0, 0.0, -1.0, float("nan"), None, "3800", [3800.0], {"share": 0.0}, {"share": 1.5},
+        {"smallest": 1.0}, {"smallest": -0.1}, {"salt_from": 4500.0}, {"share": "0.5"}, {"velocity": 3800.0},
     ],
 )  # fmt: skip
 def test_what_is_no_decision_is_refused(record: object):

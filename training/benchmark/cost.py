@@ -1,11 +1,13 @@
 """What an iteration costs: processor seconds of one thread, measured apart from the trainings.
 
-A training comes to the same losses wherever it runs, to rounding: on a graphics card, or beside seven others. What it
-costs does not, so that it is measured by itself, all contenders in turn, in a process of one thread without a card.
+Where a training runs, on a graphics card or beside seven others, changes its losses by rounding alone, which over
+thousands of iterations is worth another seed. What it costs changes by much, so that it is measured by itself, all
+contenders in turn, in a process of one thread without a card.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from training.sqgn.optimizer import SQGN
 from training.sqgn.partition import Partition
 
 TRACED = 3
@@ -48,18 +51,26 @@ def seconds_of_iteration(model: keras.Model, partition: Partition, iterations: i
     return clock.seconds / iterations
 
 
-def in_turn(timers: Sequence[Timer], seconds: float = 1.0, multiples: Sequence[int] | None = None) -> list[list[float]]:
-    """Processor seconds of an iteration of each, in every one of `ROUNDS` rounds of some `seconds` each.
+def period(optimizer: keras.optimizers.Optimizer, batches: int) -> int:
+    """Iterations after which an optimizer does the same work again, in epochs of so many mini-batches."""
+    if not isinstance(optimizer, SQGN):
+        return 1
+    if optimizer.variance_reduction not in ("svrg", "cached"):
+        return optimizer.curvature_interval
+    return math.lcm(optimizer.full_gradient_interval or batches, optimizer.curvature_interval)
 
-    They take turns, so that whatever else the machine does slows them alike; one's turn is a multiple of its
-    iterations from one full gradient to the next. Tracing is left out, and so is the first short look that tells how
-    many iterations make a turn.
+
+def in_turn(timers: Sequence[Timer], periods: Sequence[int], seconds: float = 1.0) -> list[list[float]]:
+    """Processor seconds of an iteration of each, in every one of `ROUNDS` rounds of at least some `seconds` each.
+
+    They take turns, so that whatever else the machine does slows them alike; one's turn is a multiple of its `period`.
+    Tracing is left out, and so is the first short look that tells how many iterations make a turn.
     """
     for timer in timers:
         timer(TRACED)
     turns = [
         -(-max(TRACED, round(seconds / timer(2 * TRACED))) // multiple) * multiple
-        for timer, multiple in zip(timers, multiples or [1] * len(timers), strict=True)
+        for timer, multiple in zip(timers, periods, strict=True)
     ]
     rounds = [[timer(turn) for timer, turn in zip(timers, turns, strict=True)] for _ in range(ROUNDS)]
     return [list(values) for values in zip(*rounds, strict=True)]
@@ -68,6 +79,11 @@ def in_turn(timers: Sequence[Timer], seconds: float = 1.0, multiples: Sequence[i
 def without_card() -> None:
     """Hide graphics cards from this process; before TensorFlow has touched one."""
     tf.config.set_visible_devices([], "GPU")
+
+
+def float32_throughout() -> None:
+    """Have a graphics card multiply float32 as such, not in TF32, of ten bits."""
+    tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
 def device() -> str:

@@ -16,7 +16,7 @@ from data_gen.errors import DataError
 from data_gen.files import whole_file
 from data_gen.reading import check_regular, reading
 from training.benchmark.comparison import gradients_per_iteration
-from training.benchmark.cost import device
+from training.benchmark.cost import device, float32_throughout
 from training.sqgn.optimizer import SQGN
 from training.sqgn.partition import Partition
 
@@ -119,6 +119,7 @@ def follow(
     if isinstance(model.optimizer, SQGN):
         model.optimizer.batches_per_epoch = batches
     model.optimizer.build(model.trainable_variables)
+    float32_throughout()
     watch = Follow(score, iterations or batches, epochs, checkpoint, identity)
     watch.restore(model)
     if not watch.over:

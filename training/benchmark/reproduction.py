@@ -52,17 +52,19 @@ def reproduce(
             for seed in range(seeds)
             for name in names
         ]
-        if untimed := [name for name in names if name not in costs(results)]:
-            jobs.insert(0, Job({"cost_of": untimed}, *cost({name: experiment.trainings[name] for name in untimed})))
+        untimed = [name for name in names if name not in costs(results)]
 
         def done(row: dict[str, Any]) -> None:
             if "training" in row:
                 (folder / f"{row['training']}-{row['seed']}.npz").unlink(missing_ok=True)
             progress(row)
 
-        if not all(job.is_done(results["rows"]) for job in jobs):
+        if untimed or not all(job.is_done(results["rows"]) for job in jobs):
             check()
         write_json(output, results)  # what cannot be written is told now
+        if untimed:  # by itself, before anything is trained
+            timing = cost({name: experiment.trainings[name] for name in untimed})
+            side_by_side([Job({"cost_of": untimed}, *timing)], results, output, 1, progress, prepare)
         return side_by_side(jobs, results, output, processes, done, prepare)
 
 

@@ -1,7 +1,7 @@
 """Trainings side by side: each alone in a process with one thread, all in one file of results.
 
-A training on one thread costs the same whatever runs beside it, does the same twice, and gives its memory back. The
-file of results is rewritten after each, so that whatever ends the work loses only what was under way.
+A training on one thread does the same twice, and gives its memory back in the end. The file of results is rewritten
+after each, so that whatever ends the work loses only what was under way.
 
 A process is a fresh interpreter that shares nothing with its parent but one socket. Over it come `prepare` and the job;
 back goes ("row", what it found) or ("error", a TomoError). It ends when the socket does: no process outlives its

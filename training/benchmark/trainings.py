@@ -107,9 +107,8 @@ def time_on_survey(
 
 
 def _timed(trainings: Mapping[str, Training], problem: Callable[[Training], Problem]) -> dict[str, Any]:
-    from training.benchmark.comparison import Contender
-    from training.benchmark.cost import Timer, in_turn, seconds_of_iteration, without_card
-    from training.sqgn.optimizer import SQGN
+    from training.benchmark.comparison import Contender, machine
+    from training.benchmark.cost import Timer, in_turn, period, seconds_of_iteration, without_card
 
     def timer(contender: Contender) -> Timer:
         return lambda iterations: seconds_of_iteration(contender.model, contender.start(0), iterations)
@@ -120,10 +119,9 @@ def _timed(trainings: Mapping[str, Training], problem: Callable[[Training], Prob
         make = functools.partial(_optimizer, training)
         contender = Contender(dataclasses.replace(problem(training), contenders={name: make}), name)
         timers.append(timer(contender))
-        optimizer = contender.model.optimizer
-        interval = optimizer.full_gradient_interval if isinstance(optimizer, SQGN) else 1
-        multiples.append(interval or len(contender.problem.partition(0)))
-    return {"seconds_per_iteration": dict(zip(trainings, in_turn(timers, multiples=multiples), strict=True))}
+        multiples.append(period(contender.model.optimizer, len(contender.problem.partition(0))))
+    found = {"machine": machine()}
+    return {**found, "seconds_per_iteration": dict(zip(trainings, in_turn(timers, multiples), strict=True))}
 
 
 def salt_spread(velocity: np.ndarray, count: int) -> np.ndarray:

@@ -11,7 +11,7 @@ import pytest
 from data_gen.errors import DataError
 from training.benchmark import cost as cost_module
 from training.benchmark import curve as curve_module
-from training.benchmark.cost import TRACED, in_turn
+from training.benchmark.cost import TRACED, in_turn, period
 from training.benchmark.curve import Follow, follow
 from training.benchmark.paper import MNIST, TOMOGRAPHY
 from training.benchmark.reproduction import predictions_file
@@ -126,9 +126,16 @@ def test_a_turn_is_whole_intervals_of_at_least_a_second():
         asked.append(iterations)
         return 0.04
 
-    found = in_turn([timer], seconds=1.0, multiples=[10])
+    found = in_turn([timer], [10], seconds=1.0)
     assert found == [[0.04] * cost_module.ROUNDS]
     assert asked == [TRACED, 2 * TRACED, *[30] * cost_module.ROUNDS]
+
+
+def test_a_period_is_from_one_full_gradient_or_pair_to_the_next():
+    assert period(keras.optimizers.Adam(), 60) == 1
+    assert period(SQGN(curvature_interval=4), 60) == 4
+    assert period(SQGN.reference(full_gradient_interval=10, curvature_interval=4), 60) == 20
+    assert period(SQGN.reference(variance_reduction="cached"), 8) == 8
 
 
 def test_a_training_on_a_survey_keeps_some_predictions(plain_survey, tmp_path):

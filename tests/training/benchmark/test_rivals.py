@@ -15,7 +15,7 @@ from data_gen.errors import DataError, SettingError
 from training.benchmark.cost import in_turn
 from training.benchmark.rivals import race as race_module
 from training.benchmark.rivals import training as training_module
-from training.benchmark.rivals.autoencoder import PixelCrossEntropy, autoencoder, squared_error
+from training.benchmark.rivals.autoencoder import PixelCrossEntropy, autoencoder, autoencoder_problem, squared_error
 from training.benchmark.rivals.burgers import VISCOSITY, BurgersResidual, burgers_problem, solution
 from training.benchmark.rivals.contenders import CONTENDERS, FallingRate
 from training.benchmark.rivals.outcome import curves, outcome
@@ -31,6 +31,26 @@ TASK = Task(
     (10,),
     RATES,
 )
+
+
+def test_the_race_s_sqgn_is_falling():
+    """But for the schedule, which is the one of all contenders."""
+    falling = SQGN.falling(10).get_config()
+    for name, changes in {"sqgn": {}, "sqgn-m4": {"curvature_interval": 4, "curvature_fraction": 1.0}}.items():
+        config = CONTENDERS[name](FallingRate(), 0.0).get_config()
+        assert {**config, "learning_rate": None} == {**falling, **changes, "learning_rate": None}
+    assert task_named("pinn", None).rates["sqgn"] == pytest.approx(
+        SQGN.falling(10)._learning_rate.initial_learning_rate
+    )
+
+
+def test_the_autoencoder_is_tuned_on_images_left_out_of_its_training(digits):
+    problem = autoencoder_problem(digits, 1, True, (2,))
+    kept, _ = problem.validation()[0]["validation_data"]
+    whole, _ = autoencoder_problem(digits, 1, False, (2,)).partition(0).read(np.arange(200), 0)
+    trained, _ = problem.partition(0).read(np.arange(len(problem.partition(0))), 0)
+    assert (len(kept), len(trained)) == (33, 167)
+    assert np.array_equal([*trained, *kept], whole)
 
 
 def test_a_rate_falls_to_zero_along_a_cosine_and_can_be_set_anew():
@@ -130,8 +150,10 @@ def inline(jobs, results, output, processes, progress, prepare):
 
 def test_a_race_is_measured_tuned_run_and_continued(tmp_path, monkeypatch):
     monkeypatch.setattr(race_module, "side_by_side", inline)
-    monkeypatch.setattr(race_module, "task_named", lambda *_: TASK)
-    monkeypatch.setattr(training_module, "in_turn", lambda timers: in_turn(timers, 0.01))
+    asked = []
+    watched = replace(TASK, problem=lambda size, validation: asked.append(validation) or TASK.problem(size, validation))
+    monkeypatch.setattr(race_module, "task_named", lambda *_: watched)
+    monkeypatch.setattr(training_module, "in_turn", lambda timers, periods: in_turn(timers, periods, 0.01))
     file, said = tmp_path / "race.json", []
 
     def start(seeds: int = 1, seconds: float = 0.02, only=("adam",)) -> dict:
@@ -139,6 +161,7 @@ def test_a_race_is_measured_tuned_run_and_continued(tmp_path, monkeypatch):
 
     results = start()
     assert [row["stage"] for row in results["rows"]] == ["cost", "tuning", "race"]
+    assert asked == [False, True, False], "tuned on samples of its own"
     tuned = trials(results, "tuning", "adam")
     assert [trial["rate"] for trial in tuned] == [1e-3, 3e-4, 3e-3]
     assert {trial["seed"] for trial in tuned} == {100}
