@@ -73,5 +73,12 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     folder = Path(sys.argv[1])
-    record(folder, run(folder))
+    if folder.exists():
+        sys.exit(f"{folder} already exists: name a folder that is to be made")
+    try:
+        record(folder, run(folder))
+    except subprocess.CalledProcessError as error:  # the command has said what is wrong
+        sys.exit(error.returncode)
+    except KeyboardInterrupt:
+        sys.exit(f"stopped; remove {folder}, and begin again")
     draw(folder)

@@ -78,6 +78,11 @@ def test_every_command_in_the_pages_is_one():
             assert name in known, f"{page} has tomo {name}"
 
 
+def test_the_readme_says_where_tomo_is_before_its_first_command():
+    readme = text("README.md")
+    assert readme.index("    source .venv/bin/activate") < re.search(r"^ {4}tomo ", readme, re.M).start()
+
+
 def test_the_readme_is_short():
     assert len(text("README.md").splitlines()) <= 130
 
