@@ -566,6 +566,35 @@ def rivals_table(task: str, found: dict[str, Outcome]) -> str:
     return "\n".join(lines)
 
 
+README_TASKS = {"mnist": "MNIST, the paper's network", "autoencoder": "An autoencoder", "pinn": "Burgers' equation"}
+
+
+def readme_on_rivals() -> list[str]:
+    """Where SQGN wins and where it loses: its better variant beside the best rival, a line for each task."""
+    lines = []
+    for task, title in README_TASKS.items():
+        if found := raced().get(task):
+            form = RIVAL_TASKS[task][0]
+            by_end = sorted(found, key=lambda name: found[name].end[0])
+            best = next(name for name in by_end if name.startswith("sqgn"))
+            rival = next(name for name in by_end if not name.startswith("sqgn"))
+            ours, theirs = (" ± ".join(format(value, form) for value in found[name].end) for name in (best, rival))
+            with_pairs = " with a pair every fourth iteration" if best == "sqgn-m4" else ""
+            lines.append(f"- {title}: test loss {ours}{with_pairs}; {RIVALS[rival]} {theirs}.")
+    tuned = {name: row["rmse"] for (_, name), row in seed_summary(results("seeds")).items() if "unet" in name}
+    ours, theirs = (next(value for name, value in tuned.items() if kind in name) for kind in ("sqgn", "adamw"))
+    return [
+        *lines,
+        f"- The U-Net on `laptop`: RMSE {ours[0]:.0f} ± {ours[1]:.0f} m/s; AdamW {theirs[0]:.0f} ± {theirs[1]:.0f}.",
+    ]
+
+
+def test_readme_on_rivals():
+    page = text("README.md")
+    for line in readme_on_rivals():
+        assert line in page
+
+
 @pytest.mark.parametrize("task", sorted(RIVAL_TASKS))
 def test_rivals_page_on_each_task(task):
     page, found = text("docs/rivals.md"), raced().get(task)
