@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,16 @@ import pytest
 from small_survey import LINE, write_survey
 
 from data_gen.survey.specification import SurveySpecification
+
+
+@pytest.fixture(autouse=True)
+def _the_same_environment() -> Iterator[None]:
+    """A command that runs in this process sets variables for its own; the next test finds none of them."""
+    before = dict(os.environ)
+    yield
+    for name in set(os.environ) - set(before):
+        del os.environ[name]
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

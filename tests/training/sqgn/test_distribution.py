@@ -8,7 +8,8 @@ from pathlib import Path
 
 TRAIN = """
 import contextlib, sys
-sys.path.append(sys.argv[1])  # last: tests/training must not be taken for our training
+sys.path.insert(0, sys.argv[1])  # the project first: in an editable installation tests/training is taken for ours
+sys.path.append(sys.argv[2])
 import keras, numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -53,7 +54,8 @@ def test_two_devices_give_the_iterates_of_one():
     `momentum` are in micro-batches, `momentum` with weights of samples, weight decay and a moving average. (T_k is a
     part of each device's samples, so it is the same on one and on two only when it is all of S_k.)
     """
-    arguments = [sys.executable, "-c", TRAIN, str(Path(__file__).parents[2])]
+    tests = Path(__file__).parents[2]
+    arguments = [sys.executable, "-c", TRAIN, str(tests.parent), str(tests)]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.split()[-1] == "alike"
