@@ -32,31 +32,36 @@ LONGEST = 600
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal that asks to end, as Ctrl-C does."""
+    """A signal that asks to end, Ctrl-C's among them."""
 
-    def __init__(self, number: int) -> None:
-        self.status = 128 + number
+
+_asked: list[int] = []
+"""The signals that have asked to end."""
 
 
 def _stop(number: int, frame: Any) -> NoReturn:
+    _asked.append(number)
     raise Stopped(number)
 
 
 def interruptible(command: Callable[..., None], *, continued: bool) -> Callable[..., None]:
     """The command, which says on Ctrl-C, SIGTERM and SIGHUP how to go on, and ends with their status.
 
-    One that is `continued` goes on from there when it is typed again; others begin again.
+    One that is `continued` goes on from there when it is typed again; others begin again. A library may make another
+    error of what the signal raised in it, and a worker that had the same signal is an error, too.
     """
 
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
         try:
             command(*arguments, **options)
-        except KeyboardInterrupt as stopped:
+        except (KeyboardInterrupt, Exception) as error:
+            if not (_asked or isinstance(error, KeyboardInterrupt)):
+                raise
             output = options.get("output")
             goes_on = f"continues {output}" if output else "continues it"
             remark(f"stopped; the same command {goes_on if continued else 'begins again; no file is half written'}")
-            raise typer.Exit(getattr(stopped, "status", 128 + signal.SIGINT)) from None
+            raise typer.Exit(128 + (_asked[0] if _asked else signal.SIGINT)) from None
 
     return run
 
@@ -64,21 +69,23 @@ def interruptible(command: Callable[..., None], *, continued: bool) -> Callable[
 def run_to_its_end(app: Callable[..., Any]) -> None:
     """Run the command line; what it cannot do is one line on standard error, and an exit status."""
     _open_streams()
-    with _signals():
+    with stopped_by_signals():
         _run(app)
 
 
 @contextmanager
-def _signals() -> Iterator[None]:
+def stopped_by_signals() -> Iterator[None]:
     """Signals that ask to end are as Ctrl-C, unless whoever began this ignores them, as nohup does."""
-    ours = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
+    _asked.clear()
+    usual = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    ours = {each: how for each, how in usual.items() if how in (signal.SIG_DFL, signal.default_int_handler)}
     for each in ours:
         signal.signal(each, _stop)
     try:
         yield
     finally:
-        for each in ours:
-            signal.signal(each, signal.SIG_DFL)
+        for each, how in ours.items():
+            signal.signal(each, how)
 
 
 def _run(app: Callable[..., Any]) -> None:
@@ -97,7 +104,7 @@ def _run(app: Callable[..., Any]) -> None:
         _close_output()
         sys.exit(1)
     except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+        sys.exit(128 + (_asked[0] if _asked else signal.SIGINT))
     except MemoryError:
         _end("there is not enough memory")
     except OSError as error:

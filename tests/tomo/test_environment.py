@@ -9,8 +9,10 @@ import sys
 import time
 
 import pytest
+import typer
 
 from data_gen.files import TEMPORARY
+from tomo.ending import interruptible, stopped_by_signals
 from training.runs import open_run
 
 PROGRAM = "import sys; sys.path[:] = [path for path in sys.path if path]; from tomo.cli import main; main()"
@@ -155,3 +157,26 @@ def test_a_signal_ends_a_long_command_which_says_how_to_go_on(name, plain_survey
 def listen(number: int):
     """What the shell that started the tests may have switched off: it does so for jobs in the background."""
     return signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_an_error_that_a_signal_led_to_is_the_signal_s(number, capsys):
+    """As a library makes one of it, that calls back; without a signal the same error is itself."""
+
+    def command(asked: bool) -> None:
+        try:
+            if asked:
+                signal.raise_signal(number)
+        except KeyboardInterrupt:
+            pass
+        raise ValueError("a callback failed")
+
+    before = signal.getsignal(number)
+    with stopped_by_signals():
+        with pytest.raises(ValueError, match="a callback failed"):
+            interruptible(command, continued=False)(asked=False)
+        with pytest.raises(typer.Exit) as ended:
+            interruptible(command, continued=False)(asked=True)
+    assert ended.value.exit_code == 128 + number
+    assert "stopped" in capsys.readouterr().err
+    assert signal.getsignal(number) is before
