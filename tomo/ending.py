@@ -31,17 +31,13 @@ LONGEST = 600
 """Of the line, in characters: it may quote what the user typed, or a library said."""
 
 
-class Stopped(KeyboardInterrupt):
-    """A signal that asks to end, Ctrl-C's among them."""
-
-
 _asked: list[int] = []
 """The signals that have asked to end."""
 
 
 def _stop(number: int, frame: Any) -> NoReturn:
     _asked.append(number)
-    raise Stopped(number)
+    raise KeyboardInterrupt
 
 
 def interruptible(command: Callable[..., None], *, continued: bool) -> Callable[..., None]:

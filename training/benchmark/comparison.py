@@ -22,6 +22,7 @@ from data_gen.errors import DataError
 from data_gen.files import write_json
 from data_gen.machine import describe_machine
 from data_gen.reading import earlier_results
+from training.benchmark.cost import period, seconds_of_iteration
 from training.benchmark.problems import Problem
 from training.sqgn.optimizer import SQGN
 from training.sqgn.partition import Partition
@@ -71,6 +72,15 @@ class Contender:
         for variable, value in zip(self.model.optimizer.variables, self.initial_state, strict=True):
             variable.assign(tf.zeros_like(variable) if value is None else value)
         return self.problem.partition(seed)
+
+    @property
+    def period(self) -> int:
+        """Iterations after which it does the same work again."""
+        return period(self.model.optimizer, len(self.problem.partition(0)))
+
+    def seconds(self, iterations: int) -> float:
+        """Processor seconds of an iteration from seed 0 on, the mean of so many."""
+        return seconds_of_iteration(self.model, self.start(0), iterations)
 
 
 class _UntilScore(keras.callbacks.Callback):

@@ -55,7 +55,7 @@ def period(optimizer: keras.optimizers.Optimizer, batches: int) -> int:
     """Iterations after which an optimizer does the same work again, in epochs of so many mini-batches."""
     if not isinstance(optimizer, SQGN):
         return 1
-    if optimizer.variance_reduction not in ("svrg", "cached"):
+    if not optimizer.estimator.full_gradients:
         return optimizer.curvature_interval
     return math.lcm(optimizer.full_gradient_interval or batches, optimizer.curvature_interval)
 

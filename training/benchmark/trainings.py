@@ -108,20 +108,16 @@ def time_on_survey(
 
 def _timed(trainings: Mapping[str, Training], problem: Callable[[Training], Problem]) -> dict[str, Any]:
     from training.benchmark.comparison import Contender, machine
-    from training.benchmark.cost import Timer, in_turn, period, seconds_of_iteration, without_card
-
-    def timer(contender: Contender) -> Timer:
-        return lambda iterations: seconds_of_iteration(contender.model, contender.start(0), iterations)
+    from training.benchmark.cost import in_turn, without_card
 
     without_card()
-    timers, multiples = [], []
+    contenders = []
     for name, training in trainings.items():
         make = functools.partial(_optimizer, training)
-        contender = Contender(dataclasses.replace(problem(training), contenders={name: make}), name)
-        timers.append(timer(contender))
-        multiples.append(period(contender.model.optimizer, len(contender.problem.partition(0))))
-    found = {"machine": machine()}
-    return {**found, "seconds_per_iteration": dict(zip(trainings, in_turn(timers, multiples), strict=True))}
+        contenders.append(Contender(dataclasses.replace(problem(training), contenders={name: make}), name))
+    before = machine()
+    seconds = in_turn([each.seconds for each in contenders], [each.period for each in contenders])
+    return {"machine": before, "seconds_per_iteration": dict(zip(trainings, seconds, strict=True))}
 
 
 def salt_spread(velocity: np.ndarray, count: int) -> np.ndarray:

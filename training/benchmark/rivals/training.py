@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from training.benchmark.comparison import Contender
-from training.benchmark.cost import device, float32_throughout, in_turn, period, seconds_of_iteration
+from training.benchmark.cost import device, float32_throughout, in_turn
 from training.benchmark.problems import Problem
 from training.benchmark.rivals.contenders import FallingRate
 from training.benchmark.rivals.tasks import Task
@@ -69,15 +69,10 @@ class Trainee:
         self.contender = Contender(problem, name)
         self.scorer = _Scorer(problem, task.loss)
 
-    @property
-    def period(self) -> int:
-        """Iterations after which it does the same work again."""
-        return period(self.contender.model.optimizer, len(self.contender.problem.partition(0)))
-
     def seconds(self, iterations: int) -> float:
         """Processor seconds of an iteration, the mean of so many, at the middle rate."""
         self.schedule.set(self.rate, iterations)
-        return seconds_of_iteration(self.contender.model, self.contender.start(0), iterations)
+        return self.contender.seconds(iterations)
 
     def train(self, seed: int, rate: float, iterations: int) -> dict[str, Any]:
         """Train from a seed over so many iterations; returns the row of the training.
@@ -107,7 +102,7 @@ class Trainee:
 
 def costs(trainees: Sequence[Trainee]) -> list[dict[str, Any]]:
     """Processor seconds of an iteration of each in every round, all in turn."""
-    found = in_turn([trainee.seconds for trainee in trainees], [trainee.period for trainee in trainees])
+    found = in_turn([trainee.seconds for trainee in trainees], [trainee.contender.period for trainee in trainees])
     return [
         {"contender": t.name, "batch_size": t.batch_size, "seconds_per_iteration": values}
         for t, values in zip(trainees, found, strict=True)
