@@ -32,7 +32,7 @@ LONGEST = 600
 
 
 _asked: list[int] = []
-"""The signals that have asked to end."""
+"""The signals that have asked to end, while `stopped_by_signals` is in force."""
 
 
 def _stop(number: int, frame: Any) -> NoReturn:
@@ -72,7 +72,6 @@ def run_to_its_end(app: Callable[..., Any]) -> None:
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
     """Signals that ask to end are as Ctrl-C, unless whoever began this ignores them, as nohup does."""
-    _asked.clear()
     usual = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     ours = {each: how for each, how in usual.items() if how in (signal.SIG_DFL, signal.default_int_handler)}
     for each in ours:
@@ -82,6 +81,7 @@ def stopped_by_signals() -> Iterator[None]:
     finally:
         for each, how in ours.items():
             signal.signal(each, how)
+        _asked.clear()
 
 
 def _run(app: Callable[..., Any]) -> None:

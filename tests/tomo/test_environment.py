@@ -180,3 +180,5 @@ def test_an_error_that_a_signal_led_to_is_the_signal_s(number, capsys):
     assert ended.value.exit_code == 128 + number
     assert "stopped" in capsys.readouterr().err
     assert signal.getsignal(number) is before
+    with pytest.raises(ValueError, match="a callback failed"):  # to the next command of this process it is history
+        interruptible(command, continued=False)(asked=False)
