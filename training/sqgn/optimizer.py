@@ -72,8 +72,9 @@ class SQGN(keras.optimizers.Optimizer):
             "common" for the paper's single gamma (see `scaling`).
         safeguard: watch each step from the next mini-batch (see `safeguard`). While its gradient still points down the
             last step, the limit on the steps grows, when it points back, the limit shrinks by half as much; when its
-            loss explodes, the last sound weights are restored, the history and a snapshot are forgotten and the limit
-            is halved. A training whose weights are set from outside begins anew.
+            loss explodes, the last sound weights are restored, a snapshot is forgotten, and the limit becomes half the
+            length of what led astray, or, where it cannot be less, the history is forgotten. A training whose weights
+            are set from outside begins anew.
         batches_per_epoch: known to `fit`; part of the configuration because the state of "cached" and "saga" has
             that many rows.
         gradient_weight: a, what the newest gradient counts in "momentum" and "storm"; None for 1/2 and 1/10.
@@ -263,9 +264,9 @@ class SQGN(keras.optimizers.Optimizer):
         self.diagnostics.note(pairs_refused=due & ~accepted & (ss != 0.0))
 
     def _roll_back(self, guard: Safeguard, g: tf.Tensor) -> tf.Tensor:
-        """Return to the kept weights and forget the curvature: no step."""
+        """Return to the kept weights: no step. The curvature is forgotten where shorter steps are no way out."""
+        tf.cond(guard.can_shorten(), lambda: None, self.pairs.clear)
         assign(trained_variables(self), guard.way_back())
-        self.pairs.clear()
         self.estimator.forget()
         return tf.zeros_like(g)
 

@@ -72,13 +72,15 @@ class Safeguard:
         smoothed = tf.where(first, loss, self.smoothing * usual + (1.0 - self.smoothing) * seen)
         self.usual_loss.assign(tf.where(sound, smoothed, usual))
         if self.max_step is not None:
-            slope = dot(g, tf.convert_to_tensor(self.departure))
+            departure = tf.convert_to_tensor(self.departure)
+            slope = dot(g, departure)
             change = tf.where(slope < 0.0, self.growth, tf.where(slope > 0.0, self.shrinkage, 1.0))
             change = tf.where(sound, change, tf.where(ruined, self.halving, 1.0))
             limit = tf.convert_to_tensor(self.limit)
+            length = tf.cast(norm(departure), limit.dtype)
+            limit = tf.where(ruined & (length < limit), length, limit)
             limit *= tf.cast(change, limit.dtype)
-            least, greatest = self.least_step * self.max_step, self.greatest_step * self.max_step
-            self.limit.assign(tf.clip_by_value(limit, least, greatest))
+            self.limit.assign(tf.clip_by_value(limit, self._least, self.greatest_step * self.max_step))
         return tf.where(ruined, RUINED, tf.where(broken, BROKEN, SOUND))
 
     def follow(self, doubtful: tf.Tensor, w: Sequence[tf.Tensor], departure: tf.Tensor) -> None:
@@ -94,6 +96,10 @@ class Safeguard:
             return tf.no_op()
 
         tf.cond(doubtful, go_on, keep)
+
+    def can_shorten(self) -> tf.Tensor:
+        """Whether the limit is not yet the least, so that the next steps are shorter than the one that ruined."""
+        return tf.constant(False) if self.max_step is None else tf.convert_to_tensor(self.limit) > self._least
 
     def way_back(self) -> list[tf.Tensor]:
         """The weights to return to; from there nothing has departed."""
@@ -116,6 +122,11 @@ class Safeguard:
         self.usual_loss.assign(np.inf)
         self.limit.assign(self.max_step or 0.0)
         self.departure.assign(tf.zeros_like(self.departure))
+
+    @property
+    def _least(self) -> float:
+        assert self.max_step is not None
+        return self.least_step * self.max_step
 
     def _most(self, loss: tf.Tensor) -> tf.Tensor:
         return loss + (self.explosion - 1.0) * tf.abs(loss)

@@ -19,7 +19,7 @@ from training.benchmark.rivals.autoencoder import PixelCrossEntropy, autoencoder
 from training.benchmark.rivals.burgers import VISCOSITY, BurgersResidual, burgers_problem, solution
 from training.benchmark.rivals.contenders import CONTENDERS, FallingRate
 from training.benchmark.rivals.outcome import curves, outcome
-from training.benchmark.rivals.race import measured, race, trials
+from training.benchmark.rivals.race import beyond, measured, race, trials
 from training.benchmark.rivals.tasks import Task, task_named
 from training.benchmark.rivals.training import SHARES, Trainee
 from training.sqgn import SQGN
@@ -160,17 +160,18 @@ def test_a_race_is_measured_tuned_run_and_continued(tmp_path, monkeypatch):
         return race("pinn", None, "", seconds, seeds, file, only, progress=said.append)
 
     results = start()
-    assert [row["stage"] for row in results["rows"]] == ["cost", "tuning", "race"]
-    assert asked == [False, True, False], "tuned on samples of its own"
     tuned = trials(results, "tuning", "adam")
-    assert [trial["rate"] for trial in tuned] == [1e-3, 3e-4, 3e-3]
+    stages = [row["stage"] for row in results["rows"]]
+    assert stages == ["cost", *["tuning"] * (len(tuned) - 2), "race"]
+    assert asked == [False, *[True] * (len(tuned) - 2), False], "tuned on samples of its own"
+    assert [trial["rate"] for trial in tuned][:3] == [1e-3, 3e-4, 3e-3]
     assert {trial["seed"] for trial in tuned} == {100}
     row = outcome(results)["adam"]
     assert row.best_trial == min(trial["loss"][-1] for trial in tuned)
     (run,) = trials(results, "race", "adam")
     assert (row.batch_size, row.rate, row.end[0]) == (run["batch_size"], run["rate"], run["loss"][-1])
     said.clear()
-    assert len(start(seeds=2)["rows"]) == 4
+    assert len(start(seeds=2)["rows"]) == len(stages) + 1
     assert len(said) == 1
     with pytest.raises(DataError, match="another race"):
         start(seconds=1.0)
@@ -192,7 +193,7 @@ def made_up(losses: list[list[float | None]]) -> dict:
     tuned = [trial(100, rate, [4.0, 3.0, 2.0, end]) for rate, end in ((2.0, 1.5), (1.0, 1.0), (3.0, 1.01))]
     rows = [
         {"stage": "cost", "costs": [{"contender": "a", "batch_size": 10, "seconds_per_iteration": [1.0, 2.0, 9.0]}]},
-        {"stage": "tuning", "contender": "a", "trials": tuned},
+        {"stage": "tuning", "contender": "a", "batch_size": 10, "trials": tuned},
         *({"stage": "race", "contender": "a", "trials": [trial(seed, 1.0, loss)]} for seed, loss in enumerate(losses)),
     ]
     return {"contenders": {"a": {}}, "rows": rows}
@@ -203,6 +204,20 @@ def test_the_outcome_is_told_by_the_setting_that_tuned_best():
     assert (row.rate, row.edge, row.milliseconds) == (1.0, "<", 2000.0)
     assert (row.quarter, row.half, row.end) == ((5.0, 1.0), (3.0, 0.0), (1.5, 0.5))
     assert (row.first_trial, row.best_trial, row.trials, row.diverged) == (1.5, 1.0, 2, 0)
+
+
+def test_tuning_goes_beyond_the_edge_of_its_grid_while_the_edge_is_best():
+    results = made_up([[4.0, 3.0, 2.0, 1.0]])
+    assert beyond(results, "a") == [(10, 0.3)]
+    (trial,) = trials(results, "race", "a")
+    trial = {**trial, "seed": 100, "rate": 0.3, "loss": [1.2]}
+    results["rows"].insert(1, {"stage": "tuning", "contender": "a", "batch_size": 10, "rate": 0.3, "trials": [trial]})
+    assert beyond(results, "a") == []
+    row = outcome(results)["a"]
+    assert (row.rate, row.edge, row.first_trial, row.trials) == (1.0, "", 1.5, 2), "the grid's trials are the first"
+    trial["loss"] = [0.5]
+    assert beyond(results, "a") == [(10, 0.1)]
+    assert (outcome(results)["a"].rate, outcome(results)["a"].trials) == (0.3, 4)
 
 
 def test_who_came_later_is_measured_beside_one_who_was_there():

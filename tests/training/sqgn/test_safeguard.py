@@ -126,6 +126,38 @@ def test_weights_that_were_ruined_are_taken_back(float64):
     assert int(optimizer.pairs.written) == 0
 
 
+def advance(optimizer, g, loss, kept_loss=1.0):
+    w = [tf.convert_to_tensor(v) for v in optimizer._trainable_variables]
+    loss, kept_loss = (tf.constant(a, tf.float64) for a in (loss, kept_loss))
+    return optimizer.advance(tf.constant(4), loss, w, g, None, kept_loss).numpy()
+
+
+def test_after_a_ruin_the_next_step_is_half_as_long_and_the_pairs_stay(float64):
+    """However far above it the limit was; where that cannot be, the pairs are no guide and are forgotten."""
+    x, y = tiny_data(24)
+    model = tiny_network()
+    model.compile(optimizer=SQGN(max_step=1.0), loss=MSE(dtype="float64"))
+    model.fit(x, y, batch_size=4, epochs=5, verbose=0)
+    optimizer, pairs = model.optimizer, int(model.optimizer.pairs.written)
+    assert pairs > 0
+    g = tf.ones(flat(model.trainable_variables).size, tf.float64)
+    optimizer.guard.limit.assign(0.2)
+    kept = flat(model.trainable_variables)
+    assert np.linalg.norm(advance(optimizer, 1e6 * g, 0.1)) == pytest.approx(0.2 * 1.05, rel=0.05)
+    departed = np.linalg.norm(flat(model.trainable_variables) - kept)
+    optimizer.guard.limit.assign(3.0)
+    assert not advance(optimizer, g, 1e6).any()
+    np.testing.assert_allclose(flat(model.trainable_variables), kept, atol=1e-12)
+    assert float(optimizer.guard.limit) == pytest.approx(departed / 2)
+    assert int(optimizer.pairs.written) == pairs
+
+    optimizer.guard.limit.assign(1.0 / 30.0)
+    advance(optimizer, 1e6 * g, 0.1)
+    assert not advance(optimizer, g, 1e6).any()
+    assert float(optimizer.guard.limit) == pytest.approx(1.0 / 30.0)
+    assert int(optimizer.pairs.written) == 0
+
+
 def test_a_slow_explosion_is_caught(float64):
     """A loss that grows by less than ten times an iteration is held against the last weights that were not doubted."""
     model = tiny_network()
@@ -134,15 +166,10 @@ def test_a_slow_explosion_is_caught(float64):
     optimizer.build(model.trainable_variables)
     g = tf.ones(flat(model.trainable_variables).size, tf.float64)
 
-    def iteration(loss, kept_loss):
-        w = [tf.convert_to_tensor(v) for v in model.trainable_variables]
-        loss, kept_loss = (tf.constant(a, tf.float64) for a in (loss, kept_loss))
-        optimizer.advance(tf.constant(4), loss, w, g, None, kept_loss)
-
     for _ in range(5):
-        iteration(1.0, 1.0)
-    iteration(5.0, 1.0)
-    iteration(25.0, 5.0)
-    iteration(125.0, 5.0)
+        advance(optimizer, g, 1.0)
+    advance(optimizer, g, 5.0, 1.0)
+    advance(optimizer, g, 25.0, 5.0)
+    advance(optimizer, g, 125.0, 5.0)
     assert optimizer.diagnostics.report()["rollbacks"] == 1.0
     np.testing.assert_array_equal(flat(model.trainable_variables), flat(optimizer.guard.kept))

@@ -47,10 +47,12 @@ def outcome(results: Mapping[str, Any]) -> dict[str, Outcome]:
 
 
 def _outcome(results: Mapping[str, Any], name: str) -> Outcome:
-    tuned = sorted(trials(results, "tuning", name), key=lambda trial: trial["batch_size"])  # in the order of the race
+    rows = [row for row in results["rows"] if row["stage"] == "tuning" and row["contender"] == name]
+    rows.sort(key=lambda row: ("rate" in row, row["batch_size"]))  # the grid, in its order, before what lies beyond
+    tuned = [trial for row in rows for trial in row["trials"]]
     raced = trials(results, "race", name)
     size, rate = best(results, name)
-    rates = sorted({trial["rate"] for trial in tuned})
+    rates = sorted({trial["rate"] for trial in tuned if trial["batch_size"] == size})
     losses = [final(trial) for trial in tuned]
     return Outcome(
         batch_size=size,

@@ -24,11 +24,13 @@ from data_gen.survey.reader import Survey
 from training.benchmark.comparison import machine, settings_of
 from training.benchmark.cost import without_card
 from training.benchmark.rivals.contenders import FallingRate
-from training.benchmark.rivals.tasks import Task, task_named
+from training.benchmark.rivals.tasks import Task, next_rate, task_named
 from training.benchmark.rivals.training import Trainee, costs
 from training.benchmark.side_by_side import Job, alone, side_by_side
 
 TUNING_SEED = 100
+BEYOND = 3
+"""The most rates that are tried beyond the grid, as long as the outermost is the best."""
 
 Trial = dict[str, Any]
 
@@ -75,6 +77,15 @@ def race(
             for size in chosen.batch_sizes
             for name in names
         ])  # fmt: skip
+        while further := [(name, *setting) for name in names for setting in beyond(results, name)]:
+            do([
+                Job(
+                    {"stage": "tuning", "contender": name, "batch_size": size, "rate": rate},
+                    train,
+                    (*where, name, size, [(TUNING_SEED, rate)], iterations[name, size], True),
+                )
+                for name, size, rate in further
+            ])  # fmt: skip
         settings = {name: best(results, name) for name in names}
         do([
             Job(
@@ -167,6 +178,21 @@ def best(results: Mapping[str, Any], contender: str) -> tuple[int, float]:
     """Size of mini-batch and rate with the lowest final loss in tuning."""
     found = min(trials(results, "tuning", contender), key=final)
     return found["batch_size"], found["rate"]
+
+
+def beyond(results: Mapping[str, Any], contender: str) -> list[tuple[int, float]]:
+    """The setting that follows the best one, where that has the lowest or highest rate of those tried; or none.
+
+    None either when `BEYOND` have been tried: they are rows of their own, which name their rate.
+    """
+    tuning = [row for row in results["rows"] if row["stage"] == "tuning" and row["contender"] == contender]
+    if sum("rate" in row for row in tuning) >= BEYOND:
+        return []
+    size, rate = best(results, contender)
+    rates = [trial["rate"] for trial in trials(results, "tuning", contender) if trial["batch_size"] == size]
+    if min(rates) < rate < max(rates):
+        return []
+    return [(size, next_rate(rate, 1 if rate == max(rates) else -1))]
 
 
 def final(trial: Mapping[str, Any]) -> float:

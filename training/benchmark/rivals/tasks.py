@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from data_gen.errors import SettingError
 from data_gen.survey.reader import Survey
@@ -14,6 +15,10 @@ from training.benchmark.rivals.burgers import burgers_problem
 from training.benchmark.rivals.contenders import CONTENDERS, MakeOptimizer
 from training.optimizers import OPTIMIZERS
 from training.recipes import IMAGING
+from training.sqgn.optimizer import FALLING_SCALE, SQGN
+
+SMALL_NETWORKS_HISTORY = 100
+"""Curvature pairs where a gradient costs far more than they do, and has little noise (docs/experiments.md)."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,12 @@ class Task:
     def grid(self, contender: str) -> list[float]:
         """The rates that a contender is tuned over: its own first, then one below and one above."""
         rate = self.rates[contender]
-        return [rate, float(f"{rate / 3.0:.1g}"), float(f"{rate * 3.0:.1g}")]
+        return [rate, next_rate(rate, -1), next_rate(rate, 1)]
+
+
+def next_rate(rate: float, way: int) -> float:
+    """The rate of a grid above (1) or below (-1) another, a factor of 3 away, of one digit."""
+    return float(f"{rate * 3.0**way:.1g}")
 
 
 def _mnist(data: Path) -> Task:
@@ -58,7 +68,14 @@ def _autoencoder(data: Path) -> Task:
 
 def _pinn() -> Task:
     rates = {"sgd": 1e-3, "adam": 3e-3, "adamw": 3e-3, "muon": 3e-3, "lion": 3e-4, "sqgn": 0.3, "sqgn-m4": 0.3}
-    return Task("pinn", burgers_problem, (500, 5000), rates, decay=1e-4)
+    options: dict[str, Any] = {"scale": FALLING_SCALE, "history": SMALL_NETWORKS_HISTORY}
+    return Task(
+        "pinn", burgers_problem, (500, 2000), rates, decay=1e-4,
+        make={
+            "sqgn": lambda rate, decay: SQGN(rate, **options),
+            "sqgn-m4": lambda rate, decay: SQGN(rate, **options, curvature_interval=4, curvature_fraction=1.0),
+        },
+    )  # fmt: skip
 
 
 def _unet(data: Path) -> Task:
