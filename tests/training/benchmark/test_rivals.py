@@ -19,7 +19,7 @@ from training.benchmark.rivals.autoencoder import PixelCrossEntropy, autoencoder
 from training.benchmark.rivals.burgers import VISCOSITY, BurgersResidual, burgers_problem, solution
 from training.benchmark.rivals.contenders import CONTENDERS, FallingRate
 from training.benchmark.rivals.outcome import curves, outcome
-from training.benchmark.rivals.race import beyond, measured, race, trials
+from training.benchmark.rivals.race import beyond, measured, race, raced, trials
 from training.benchmark.rivals.tasks import Task, task_named
 from training.benchmark.rivals.training import SHARES, Trainee
 from training.sqgn import SQGN
@@ -168,7 +168,7 @@ def test_a_race_is_measured_tuned_run_and_continued(tmp_path, monkeypatch):
     assert {trial["seed"] for trial in tuned} == {100}
     row = outcome(results)["adam"]
     assert row.best_trial == min(trial["loss"][-1] for trial in tuned)
-    (run,) = trials(results, "race", "adam")
+    (run,) = raced(results, "adam")
     assert (row.batch_size, row.rate, row.end[0]) == (run["batch_size"], run["rate"], run["loss"][-1])
     said.clear()
     assert len(start(seeds=2)["rows"]) == len(stages) + 1
@@ -215,9 +215,23 @@ def test_tuning_goes_beyond_the_edge_of_its_grid_while_the_edge_is_best():
     assert beyond(results, "a") == []
     row = outcome(results)["a"]
     assert (row.rate, row.edge, row.first_trial, row.trials) == (1.0, "", 1.5, 2), "the grid's trials are the first"
-    trial["loss"] = [0.5]
+    trial["loss"] = [4.0, 3.0, 2.0, 0.5]
     assert beyond(results, "a") == [(10, 0.1)]
-    assert (outcome(results)["a"].rate, outcome(results)["a"].trials) == (0.3, 4)
+    assert not outcome(results), "the race at the new best setting is still to come"
+    trial = {**trial, "seed": 0}
+    results["rows"].append({"stage": "race", "contender": "a", "seed": 0, "trials": [trial]})
+    assert (outcome(results)["a"].rate, outcome(results)["a"].edge, outcome(results)["a"].trials) == (0.3, "<", 4)
+
+
+def test_a_race_of_another_setting_is_not_the_best_one_s():
+    """Tuning went on after a race: what that had trained stays in the file, and does not count."""
+    results = made_up([[4.0, 3.0, 2.0, 1.0]])
+    (trial,) = raced(results, "a")
+    other = {**trial, "rate": 3.0, "loss": [9.0, 9.0, 9.0, 9.0]}
+    results["rows"].append({"stage": "race", "contender": "a", "seed": 0, "trials": [other]})
+    assert raced(results, "a") == [trial]
+    assert outcome(results)["a"].end == (1.0, 0.0)
+    assert curves(results)["a"][1].shape == (1, 4)
 
 
 def test_who_came_later_is_measured_beside_one_who_was_there():

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from training.benchmark.rivals.race import best, final, measured, trials
+from training.benchmark.rivals.race import best, final, measured, raced, trials
 
 NEAR = 1.02
 """A trial is as good as the best one when its loss is within 2 % of it."""
@@ -42,15 +42,19 @@ class Outcome:
 
 
 def outcome(results: Mapping[str, Any]) -> dict[str, Outcome]:
-    """By contender, of those that have been trained from a seed."""
-    return {name: _outcome(results, name) for name in results["contenders"] if trials(results, "race", name)}
+    """By contender, of those whose best setting has been trained from a seed."""
+    return {name: _outcome(results, name) for name in results["contenders"] if _is_raced(results, name)}
+
+
+def _is_raced(results: Mapping[str, Any], name: str) -> bool:
+    return bool(trials(results, "race", name) and raced(results, name))
 
 
 def _outcome(results: Mapping[str, Any], name: str) -> Outcome:
     rows = [row for row in results["rows"] if row["stage"] == "tuning" and row["contender"] == name]
     rows.sort(key=lambda row: ("rate" in row, row["batch_size"]))  # the grid, in its order, before what lies beyond
     tuned = [trial for row in rows for trial in row["trials"]]
-    raced = trials(results, "race", name)
+    seeds = raced(results, name)
     size, rate = best(results, name)
     rates = sorted({trial["rate"] for trial in tuned if trial["batch_size"] == size})
     losses = [final(trial) for trial in tuned]
@@ -59,14 +63,14 @@ def _outcome(results: Mapping[str, Any], name: str) -> Outcome:
         rate=rate,
         edge="<" if rate == rates[0] else ">" if rate == rates[-1] else "",
         milliseconds=1e3 * measured(results)[name, size],
-        quarter=_spread([at(trial, 0.25) for trial in raced]),
-        half=_spread([at(trial, 0.5) for trial in raced]),
-        end=_spread([final(trial) for trial in raced]),
-        score=_spread([np.nan if trial["score"][-1] is None else trial["score"][-1] for trial in raced]),
+        quarter=_spread([at(trial, 0.25) for trial in seeds]),
+        half=_spread([at(trial, 0.5) for trial in seeds]),
+        end=_spread([final(trial) for trial in seeds]),
+        score=_spread([np.nan if trial["score"][-1] is None else trial["score"][-1] for trial in seeds]),
         first_trial=losses[0],
         best_trial=min(losses),
         trials=1 + next(number for number, loss in enumerate(losses) if loss <= NEAR * min(losses)),
-        diverged=sum(not np.isfinite(final(trial)) for trial in raced),
+        diverged=sum(not np.isfinite(final(trial)) for trial in seeds),
     )
 
 
@@ -85,11 +89,12 @@ def curves(results: Mapping[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray
     """
     found = {}
     for name in results["contenders"]:
-        if raced := trials(results, "race", name):
-            longest = max(raced, key=lambda trial: len(trial["at"]))
+        if _is_raced(results, name):
+            seeds = raced(results, name)
+            longest = max(seeds, key=lambda trial: len(trial["at"]))
             points = len(longest["at"])
-            losses = np.full((len(raced), points), np.nan)
-            for row, trial in zip(losses, raced, strict=True):
+            losses = np.full((len(seeds), points), np.nan)
+            for row, trial in zip(losses, seeds, strict=True):
                 row[: len(trial["loss"])] = np.array(trial["loss"], float)
             cost = measured(results)[name, longest["batch_size"]]
             found[name] = (cost * np.array(longest["at"]), losses)

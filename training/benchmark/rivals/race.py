@@ -89,7 +89,7 @@ def race(
         settings = {name: best(results, name) for name in names}
         do([
             Job(
-                {"stage": "race", "contender": name, "seed": seed},
+                {"stage": "race", "contender": name, "seed": seed, "batch_size": size, "rate": rate},
                 train,
                 (*where, name, size, [(seed, rate)], iterations[name, size]),
             )
@@ -172,6 +172,12 @@ def trials(results: Mapping[str, Any], stage: str, contender: str) -> list[Trial
         if row["stage"] == stage and row["contender"] == contender
         for trial in row["trials"]
     ]
+
+
+def raced(results: Mapping[str, Any], contender: str) -> list[Trial]:
+    """The trainings of a contender from the seeds, with its best setting."""
+    setting = best(results, contender)
+    return [trial for trial in trials(results, "race", contender) if (trial["batch_size"], trial["rate"]) == setting]
 
 
 def best(results: Mapping[str, Any], contender: str) -> tuple[int, float]:
