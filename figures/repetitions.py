@@ -61,9 +61,18 @@ def loss_and_score(
             axes.set_xlabel("epoch")
     for scores in right[1:]:
         scores.sharey(right[0])
-    if right and score_limits:
-        right[0].set_ylim(*score_limits)
+    if right:
+        right[0].set_ylim(*(score_limits or _ends([curve.score for each in curves.values() for curve in each])))
     return figure
+
+
+def _ends(values: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Ends of an axis with all of these that are finite, and a margin; 0 and 1 where there is none."""
+    finite = np.concatenate([each[np.isfinite(each)] for each in values]) if values else np.array([])
+    if not finite.size:
+        return 0.0, 1.0
+    margin = 0.05 * float(np.ptp(finite)) or 0.05
+    return float(finite.min()) - margin, float(finite.max()) + margin
 
 
 def _number(value: float, place: int | None = None) -> str:

@@ -87,6 +87,10 @@ def test_repetitions_lie_over_each_other_loss_on_the_left_and_score_on_the_right
     assert len({axes.get_ylim() for axes in drawn[:3]}) == 1
     assert saved(figure)
     assert "2e9" in labels(figure)
+    late = {"a": [Curve(x, np.ones(3), np.array([np.nan, 0.5, 0.6]))], "b": [Curve(x, np.ones(3), np.full(3, 0.1))]}
+    _, _, *scores = loss_and_score([["a"], ["b"]], late, ("loss", "SSIM")).axes
+    for axes in scores:
+        assert axes.get_ylim() == pytest.approx((0.075, 0.625)), "an axis for the scores of all panels"
 
 
 def test_convergence_draws_every_repetition_their_median_and_the_mean_model():

@@ -63,10 +63,20 @@ class Experiment:
     name: str
     epochs: int
     iterations: int | None
-    stuck: float
+    stuck: float | None
     trainings: Mapping[str, Training]
     tables: Mapping[str, Table]
     panels: Sequence[Sequence[str | None]]
+
+    def got_stuck(self, loss: Sequence[float], score: Sequence[float]) -> bool:
+        """Whether a training is to be counted apart, by its curves.
+
+        Its accuracy ends below `stuck`, or, where there is none, its loss never came 5 % below the first epoch's, as
+        that of a network which answers with the mean model.
+        """
+        if self.stuck is not None:
+            return score[-1] < self.stuck
+        return len(loss) > 1 and min(loss) > 0.95 * loss[0]
 
     @property
     def titles(self) -> dict[str, str]:
@@ -180,7 +190,7 @@ TOMOGRAPHY = Experiment(
     "tomography",
     200,
     None,
-    -1.0,
+    None,
     {
         "adam-0.01": Training("adam", 1e-2, 100),
         "sqgn": Training("sqgn", 0.1, 100),

@@ -41,7 +41,7 @@ def summary(experiment: Experiment, results: Mapping[str, Any], name: str) -> Su
     if not rows:
         return None
     finite = [row for row in rows if None not in row["loss"]]
-    sound = [row for row in finite if row["score"][-1] >= experiment.stuck]
+    sound = [row for row in finite if not experiment.got_stuck(row["loss"], row["score"])]
     shown = sound or finite
     return Summary(
         len(rows),
@@ -58,7 +58,7 @@ def summary(experiment: Experiment, results: Mapping[str, Any], name: str) -> Su
 
 def header(experiment: Experiment) -> list[str]:
     """The columns."""
-    score, unit = ("accuracy", "ms") if experiment.stuck > 0 else ("SSIM", "s")
+    score, unit = ("accuracy", "ms") if experiment.stuck is not None else ("SSIM", "s")
     return [
         "", "loss, paper", "loss", "lowest, epoch", f"{score}, paper", score, f"{unit}, paper", f"{unit} of CPU",
         "gradients", "trainings",
@@ -71,7 +71,7 @@ def cells(experiment: Experiment, table: Table, results: Mapping[str, Any]) -> l
 
 
 def _cells(experiment: Experiment, row: Row, found: Summary | None) -> list[str]:
-    mnist = experiment.stuck > 0
+    mnist = experiment.stuck is not None
     loss, score = ("{:.3f}", "{:.1%}") if mnist else ("{:.2e}", "{:.3f}")
     time, scale = ("{:.0f}", 1e3) if mnist else ("{:.2f}", 1.0)
 

@@ -52,9 +52,14 @@ def test_what_diverged_or_got_stuck_is_counted_and_left_out():
     assert found["SGD"][2:] == ["2.300", "2.300, 1", "95.5 %", "10.0 %", "7", "150", "1.0", "1, all stuck"]
     assert found["SVRG"] == ["SVRG", "0.147", "–", "–", "95.3 %", "–", "39", "–", "–", "–"]
     assert summary(MNIST, {"rows": rows}, "sqgn") is None
-    rows = [row("sqgn", 0, [1.5e9, 8.43e8], [0.5, 0.7], 8)]
-    (_, _, _, ours) = cells(TOMOGRAPHY, TOMOGRAPHY.tables["table-4"], {"rows": rows})
+    rows = [
+        row("sqgn", 0, [1.5e9, 8.43e8], [0.5, 0.7], 8),
+        row("sqgn", 1, [3.08e9, 3.07e9], [0.77, 0.77], 8),  # the mean model's
+        row("adam-0.001", 0, [3.08e9], [0.77], 8),  # a look of one epoch
+    ]
+    (_, adam, _, ours) = cells(TOMOGRAPHY, TOMOGRAPHY.tables["table-4"], {"rows": rows})
     assert ours[:6] == ["SQGN", "–", "8.43e8", "8.43e8, 2", "–", "0.700"]
+    assert (ours[-1], adam[-1]) == ("2, 1 stuck", "1")
 
 
 def timed(names: list) -> dict:
