@@ -171,14 +171,17 @@ def test_an_error_that_a_signal_led_to_is_the_signal_s(number, capsys):
             pass
         raise ValueError("a callback failed")
 
-    before = signal.getsignal(number)
-    with stopped_by_signals():
-        with pytest.raises(ValueError, match="a callback failed"):
-            interruptible(command, continued=False)(asked=False)
-        with pytest.raises(typer.Exit) as ended:
-            interruptible(command, continued=False)(asked=True)
+    outside = signal.signal(number, listen(number))
+    try:
+        with stopped_by_signals():
+            with pytest.raises(ValueError, match="a callback failed"):
+                interruptible(command, continued=False)(asked=False)
+            with pytest.raises(typer.Exit) as ended:
+                interruptible(command, continued=False)(asked=True)
+        assert signal.getsignal(number) is listen(number)
+    finally:
+        signal.signal(number, outside)
     assert ended.value.exit_code == 128 + number
     assert "stopped" in capsys.readouterr().err
-    assert signal.getsignal(number) is before
     with pytest.raises(ValueError, match="a callback failed"):  # to the next command of this process it is history
         interruptible(command, continued=False)(asked=False)

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from .scaling import AddVariable
-from .vectors import assign, dot, norm, vector_of
+from .vectors import assign, dot, norm, spacing_at_one, vector_of
 
 SOUND, RUINED, BROKEN = 0, 1, 2
 
@@ -60,7 +60,9 @@ class Safeguard:
         """What is to be done about mini-batch S_k: one of SOUND, RUINED and BROKEN.
 
         `kept_loss` is its loss at the kept weights; it is read where `doubtful`. A mini-batch that is not a number at
-        either weights is broken itself. The limit and the usual loss follow one that is sound.
+        either weights is broken itself. The limit and the usual loss follow one that is sound; where a step has ruined
+        the weights, the limit becomes half its length. (A gradient that is no number, of a loss that is one, tells
+        nothing of the step.)
         """
         usual = tf.convert_to_tensor(self.usual_loss)
         first = ~tf.math.is_finite(usual)
@@ -78,7 +80,8 @@ class Safeguard:
             change = tf.where(sound, change, tf.where(ruined, self.halving, 1.0))
             limit = tf.convert_to_tensor(self.limit)
             length = tf.cast(norm(departure), limit.dtype)
-            limit = tf.where(ruined & (length < limit), length, limit)
+            by_a_step = ruined & ~(tf.math.is_finite(loss) & ~finite) & (length > 0.0)
+            limit = tf.where(by_a_step & (length < limit), length, limit)
             limit *= tf.cast(change, limit.dtype)
             self.limit.assign(tf.clip_by_value(limit, self._least, self.greatest_step * self.max_step))
         return tf.where(ruined, RUINED, tf.where(broken, BROKEN, SOUND))
@@ -114,7 +117,7 @@ class Safeguard:
         if not np.isfinite(float(tf.convert_to_tensor(self.usual_loss))):
             return False
         w, departure = vector_of(variables), tf.convert_to_tensor(self.departure)
-        rounding = 10.0 * float(np.finfo(w.dtype.as_numpy_dtype).eps) * norm(w)
+        rounding = 10.0 * spacing_at_one(w.dtype) * norm(w)
         return bool(norm(w - vector_of(self.kept) - departure) > 1e-3 * norm(departure) + rounding)
 
     def restart(self) -> None:

@@ -34,3 +34,8 @@ def dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 def norm(a: tf.Tensor) -> tf.Tensor:
     """The Euclidean norm of a vector, float64."""
     return tf.sqrt(dot(a, a))
+
+
+def spacing_at_one(dtype: tf.DType) -> float:
+    """From 1 to the next number of a precision; NumPy does not know bfloat16, of 8 bits."""
+    return 2.0**-7 if dtype == tf.bfloat16 else float(np.finfo(dtype.as_numpy_dtype).eps)

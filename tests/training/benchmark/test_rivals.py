@@ -177,6 +177,17 @@ def test_a_race_is_measured_tuned_run_and_continued(tmp_path, monkeypatch):
         start(seconds=1.0)
     with pytest.raises(SettingError, match="unknown contender"):
         start(only=("adamm",))
+    for changed in ({"batch_sizes": (20,)}, {"rates": {**RATES, "adam": 1e-2}}):
+        monkeypatch.setattr(race_module, "task_named", lambda *_, changed=changed: replace(TASK, **changed))
+        with pytest.raises(DataError, match="adam tuned otherwise"):
+            start()
+    content = json.loads(file.read_text())
+    for each in content["rows"]:
+        if each["stage"] == "race":
+            del each["batch_size"], each["rate"]
+    file.write_text(json.dumps(content))
+    monkeypatch.setattr(race_module, "task_named", lambda *_: TASK)
+    assert len(start(seeds=2)["rows"]) == len(stages) + 1, "rows that do not name their setting yet"
     monkeypatch.setattr(race_module, "task_named", lambda *_: replace(TASK, make={"adam": lambda *_: SQGN()}))
     with pytest.raises(DataError, match="adam with other settings"):
         start()
@@ -202,7 +213,7 @@ def made_up(losses: list[list[float | None]]) -> dict:
 def test_the_outcome_is_told_by_the_setting_that_tuned_best():
     row = outcome(made_up([[4.0, 3.0, 2.0, 1.0], [6.0, 3.0, 2.0, 2.0]]))["a"]
     assert (row.rate, row.edge, row.milliseconds) == (1.0, "<", 2000.0)
-    assert (row.quarter, row.half, row.end) == ((5.0, 1.0), (3.0, 0.0), (1.5, 0.5))
+    assert (row.quarter, row.half, row.end) == ((5.0, 2.0**0.5), (3.0, 0.0), (1.5, 0.5**0.5))
     assert (row.first_trial, row.best_trial, row.trials, row.diverged) == (1.5, 1.0, 2, 0)
 
 

@@ -21,6 +21,12 @@ def classifier(seed=0, **options):
     return model
 
 
+def advance(optimizer, g, loss, kept_loss=1.0):
+    w = [tf.convert_to_tensor(v) for v in optimizer._trainable_variables]
+    loss, kept_loss = (tf.constant(a, tf.float64) for a in (loss, kept_loss))
+    return optimizer.advance(tf.constant(4), loss, w, g, None, kept_loss).numpy()
+
+
 def rare_positives(samples=3000):
     """One sample of a hundred is positive, three deviations away from the others."""
     rng = np.random.default_rng(0)
@@ -94,6 +100,37 @@ def test_a_training_that_goes_on_does_not_begin_anew(float64, tmp_path):
     assert int(model.optimizer.pairs.written) == 15
 
 
+@pytest.mark.parametrize("precision", ["float16", "bfloat16", "float64"])
+def test_a_training_goes_on_in_any_precision_of_its_weights(precision):
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        x, y = tiny_data()
+        model = tiny_network()
+        model.compile(optimizer=SQGN(), loss="mse")
+        losses = [model.fit(x, y, batch_size=4, epochs=3, verbose=0).history["loss"][-1] for _ in range(2)]
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert model.trainable_variables[0].dtype == precision
+    assert np.isfinite(losses).all()
+    assert int(model.optimizer.iterations) == 18
+
+
+def test_a_gradient_that_is_no_number_is_not_blamed_on_the_step(float64):
+    """Its loss is a number, and a usual one: the limit is halved, whatever the step's length, and the pairs stay."""
+    x, y = tiny_data(24)
+    model = tiny_network()
+    model.compile(optimizer=SQGN(), loss=MSE(dtype="float64"))
+    model.fit(x, y, batch_size=4, epochs=5, verbose=0)
+    optimizer, pairs = model.optimizer, int(model.optimizer.pairs.written)
+    optimizer.guard.limit.assign(2.0)
+    broken = tf.fill([flat(model.trainable_variables).size], tf.constant(np.nan, tf.float64))
+    for limit in (1.0, 0.5):
+        assert not advance(optimizer, broken, 0.1, 0.1).any()
+        assert float(optimizer.guard.limit) == pytest.approx(limit)
+    assert int(optimizer.pairs.written) == pairs > 0
+
+
 def test_harder_data_are_learned():
     """A second `fit` on targets whose loss is hundreds of times the usual one: no step is taken back."""
     rng = np.random.default_rng(0)
@@ -124,12 +161,6 @@ def test_weights_that_were_ruined_are_taken_back(float64):
     np.testing.assert_array_equal(flat(model.trainable_variables), kept)
     assert np.linalg.norm(ruined - kept) > 10.0
     assert int(optimizer.pairs.written) == 0
-
-
-def advance(optimizer, g, loss, kept_loss=1.0):
-    w = [tf.convert_to_tensor(v) for v in optimizer._trainable_variables]
-    loss, kept_loss = (tf.constant(a, tf.float64) for a in (loss, kept_loss))
-    return optimizer.advance(tf.constant(4), loss, w, g, None, kept_loss).numpy()
 
 
 def test_after_a_ruin_the_next_step_is_half_as_long_and_the_pairs_stay(float64):

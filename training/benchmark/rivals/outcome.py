@@ -14,15 +14,15 @@ NEAR = 1.02
 """A trial is as good as the best one when its loss is within 2 % of it."""
 
 Spread = tuple[float, float]
-"""Mean and standard deviation over the seeds."""
+"""Mean and standard deviation over the seeds, of a sample."""
 
 
 @dataclass(frozen=True)
 class Outcome:
     """One contender: its setting, its cost, its test loss at a quarter and half of the time and at the end, its score.
 
-    `milliseconds` are of an iteration. `edge` is `<` or `>` where the rate was the lowest or highest of the grid, else
-    empty. `first_trial` is the loss in tuning with the middle rate and the small mini-batch, `best_trial` the lowest
+    `milliseconds` are of an iteration. `edge` is `<` or `>` where the rate was the lowest or highest tried, else empty.
+    `first_trial` is the loss in tuning with the middle rate and the small mini-batch, `best_trial` the lowest
     one, and `trials` how many of the first trials it takes until one is within `NEAR` of it. `diverged` counts seeds; a
     mean over seeds of which one diverged is infinite.
     """
@@ -102,4 +102,5 @@ def curves(results: Mapping[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray
 
 
 def _spread(values: list[float]) -> Spread:
-    return float(np.mean(values)), float(np.std(values)) if np.isfinite(values).all() else float("nan")
+    deviation = np.std(values, ddof=min(1, len(values) - 1)) if np.isfinite(values).all() else np.nan
+    return float(np.mean(values)), float(deviation)

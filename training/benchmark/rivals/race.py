@@ -107,6 +107,14 @@ def _begun(chosen: Task, names: Sequence[str], what: dict[str, Any], output: Pat
         if any(before.get(key) != value for key, value in what.items()) or set(results) - set(before):
             raise DataError(f"{output} holds another race: choose another file")
         results = before
+    for row in results["rows"]:  # of a race they did not name their setting once
+        if row["stage"] == "race":
+            row.update({key: row["trials"][0][key] for key in ("batch_size", "rate")})
+    for name, size in measured(results):
+        tuned = [row for row in results["rows"] if row["stage"] == "tuning" and row["contender"] == name]
+        grids = [sorted(trial["rate"] for trial in row["trials"]) for row in tuned if "rate" not in row]
+        if size not in chosen.batch_sizes or any(grid != sorted(chosen.grid(name)) for grid in grids):
+            raise DataError(f"{output} holds trainings of {name} tuned otherwise: choose another file")
     for name in names:
         settings = _settings_of(chosen.contenders()[name], chosen.decay)
         if results["contenders"].setdefault(name, settings) != settings:
