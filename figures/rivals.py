@@ -50,7 +50,9 @@ def rivals_convergence(tasks: Mapping[str, Mapping[str, Progress]]) -> Figure:
         axes.set_xlabel("CPU seconds of one thread")
         axes.set_ylabel("test loss")
         axes.grid(alpha=0.3, which="both")
-        for axis, subdivided in ((axes.xaxis, (1.0, 2.0, 5.0)), (axes.yaxis, (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))):
+        low, high = axes.get_ylim()
+        within = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if high < 10.0 * low else (1.0, 3.0) if high < 1e3 * low else (1.0,)
+        for axis, subdivided in ((axes.xaxis, (1.0, 2.0, 5.0)), (axes.yaxis, within)):
             axis.set_major_locator(LogLocator(10.0, subs=subdivided))
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axis.set_minor_formatter(NullFormatter())

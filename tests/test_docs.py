@@ -18,7 +18,7 @@ from training.benchmark.paper_tables import cells, header
 from training.benchmark.paper_tables import summary as summary_of
 from training.benchmark.refinement import summary
 from training.benchmark.rivals.outcome import Outcome, outcome
-from training.benchmark.rivals.race import BEYOND
+from training.benchmark.rivals.race import BEYOND, trials
 from training.benchmark.rivals.race import raced as of_seeds
 
 ROOT = Path(__file__).parents[1]
@@ -452,15 +452,18 @@ def test_paper_page_on_where_ours_differ():
     assert f"spread from {min(ends):.3f} to {max(ends):.3f}, the paper's mean among them" in said
     assert min(ends) < 0.082 < max(ends)
     assert ends[0] == max(ends), "seed 0, the worst of the five"
+    rise = [row["loss"][-1] / min(row["loss"]) for row in trained("mnist", "sqgn-reference")]
+    assert sorted(each > 1.24 for each in rise) == [False, False, False, True, True], "in two of the five"
     assert f"is {published.lowest:.3f} in the mean, at epoch {published.epoch:.0f}" in said
     assert f"with 0.001 they end at {slow.loss:.3f}, the lowest loss of the tables" in said
     assert slow.loss == min(each.loss for each in mnist.values() if each)
     assert f"with 0.1 at {ours.loss:.3f}, behind Adam's {mnist['adam'].loss:.3f}" in said
     published, ours, slow, fast = (tomography[name] for name in ("sqgn-reference", "sqgn", "adam-0.001", "adam-0.01"))
-    assert published.loss < slow.loss < min(ours.loss, fast.loss), "the paper's order"
     assert f"at {published.loss / 1e8:.1f}e8 (the paper's at 8.5e8), with a better SSIM ({published.score:.2f}" in said
-    assert f"Adam at 0.001, with {slow.loss / 1e8:.1f}e8" in said
-    assert f"Adam at 0.01, with {fast.loss / 1e9:.1f}e9" in said
+    assert f"level with it, at {slow.loss / 1e8:.1f}e8, and lower on the way" in said
+    assert abs(published.loss - slow.loss) < 0.02 * slow.loss
+    assert slow.lowest < published.lowest
+    assert f"Adam at 0.01 ends at {fast.loss / 1e9:.1f}e9" in said
     assert (fast.trainings, fast.stuck) == (3, 1)
     stuck = max(trained("tomography", "adam-0.01"), key=lambda row: row["loss"][-1])
     assert (
@@ -555,21 +558,41 @@ def test_experiments_page_on_a_falling_alpha():
     assert f"{adam['loss'][-1]:.3g} and {adamw['loss'][-1]:.3g}" in page
 
 
+AFTER_A_RUIN = {
+    "100; limit halved, pairs forgotten": (100, "halved", "forgotten"),
+    "100; half the step, pairs forgotten": (100, "half the step", "forgotten"),
+    "**100; half the step, pairs kept**": (100, "half the step", "kept"),
+    "20; half the step, pairs kept": (20, "half the step", "kept"),
+}
+
+
+def ruin_table() -> str:
+    """The rows of what SQGN does after a ruined step: loss and steps taken back, from two seeds."""
+    lines = []
+    for title, (history, limit, pairs) in AFTER_A_RUIN.items():
+        keys = {"history": history, "limit_after_a_ruin": limit, "pairs_after_a_ruin": pairs}
+        rows = [
+            row for row in results("history")["rows"] if keys.items() <= row.items() and row["rollbacks"] is not None
+        ]
+        cells = [
+            ", ".join(f"{row['loss']:.2g} ({row['rollbacks']:.0f})" for row in rows if row["batch_size"] == size)
+            for size in (5000, 2000)
+        ]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def test_experiments_page_on_a_long_history():
     page, rows = text("docs/experiments.md"), results("history")["rows"]
-    for size, iterations in ((5000, 1500), (2000, 3000)):
-        cells = []
-        for rule in ("forgotten", "kept"):
-            keys = {"history": 100, "batch_size": size, "iterations": iterations, "pairs_after_a_ruin": rule}
-            two = sorted((row for row in rows if keys.items() <= row.items()), key=lambda row: row["seed"])
-            losses, back = ([row[name] for row in two] for name in ("loss", "rollbacks"))
-            cells.append(f"{losses[0]:g}, {losses[1]:g}; {back[0]:.0f}, {back[1]:.0f}")
-        assert f"| {size:,}, {iterations:,} | {cells[0]} | {cells[1]} |" in page
-    one = {row["history"]: row for row in rows if (row["batch_size"], row["seed"]) == (5000, 100)}
-    kept = next(row for row in rows if row["history"] == 100)
+    assert ruin_table() in page
+    one = {row["history"]: row["loss"] for row in rows if row["rollbacks"] is None}
+    first = next(row["loss"] for row in rows if row["history"] == 100)
     said = " ".join(page.split())
-    assert f"20 pairs end at {one[20]['loss']:.3g}, 100 at {kept['loss']:g}, 200 at {one[200]['loss']:g}" in said
-    assert f"400 at {one[400]['loss']:g} after {one[400]['iterations']:,}" in said
+    assert f"at {one[200]:g}, with 400 at {one[400]:g} after 1,200 iterations, where 100 have {first:g}" in said
+    kept = [row for row in rows if row["pairs_after_a_ruin"] == "kept"]
+    twenty, hundred = ([row["loss"] for row in kept if row["history"] == length] for length in (20, 100))
+    assert np.min(np.divide(sorted(twenty), sorted(hundred))) > 14, "fifteen times"
+    assert not any(row["rollbacks"] for row in results("paper-tomography")["rows"] if "training" in row)
 
 
 RIVALS = {
@@ -583,6 +606,9 @@ RIVAL_TASKS = {
 """The tasks of the race, with the forms of loss and score."""
 
 
+SCORES = {"mnist": "accuracy", "autoencoder": "squared error", "pinn": "error", "unet": "SSIM", "cnn": "SSIM"}
+
+
 def raced() -> dict[str, dict[str, Outcome]]:
     """What became of each race whose results are there."""
     there = (ROOT / "docs" / "results").glob("rivals-*.json")
@@ -592,7 +618,8 @@ def raced() -> dict[str, dict[str, Outcome]]:
 def rivals_table(task: str, found: dict[str, Outcome]) -> str:
     """Each optimizer at its best setting of a task, from the best to the worst."""
     of_loss, of_score = RIVAL_TASKS[task]
-    lines = ["| | mini-batch, rate | ms | a quarter | half | the end | score | trials |", "|" + "---|" * 8]
+    heading = ("", "mini-batch, rate", "ms", "a quarter", "half", "the end", SCORES[task], "first trial", "trials")
+    lines = [f"| {' | '.join(heading)} |".replace("|  |", "| |"), "|" + "---|" * len(heading)]
     for name, row in sorted(found.items(), key=lambda item: item[1].end[0]):
         cells = [
             f"{row.batch_size:,}, {row.edge}{row.rate:g}",
@@ -601,7 +628,8 @@ def rivals_table(task: str, found: dict[str, Outcome]) -> str:
             format(row.half[0], of_loss),
             " ± ".join(format(value, of_loss) for value in row.end),
             format(row.score[0], of_score).replace("%", " %"),
-            f"{format(row.first_trial, of_loss)}, {row.trials}",
+            format(row.first_trial, of_loss),
+            str(row.trials),
         ]
         lines.append(f"| {RIVALS[name]} | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -616,7 +644,7 @@ ONLY = {"unet": {"adamw", "sqgn"}}
 
 
 def readme_on_rivals() -> list[str]:
-    """Where SQGN wins and where it loses: its better variant beside the best rival, a line for each task."""
+    """Where SQGN wins and where it loses: its better variant beside the best rival, a row for each task."""
     lines = []
     for task, title in README_TASKS.items():
         if found := raced().get(task):
@@ -625,22 +653,41 @@ def readme_on_rivals() -> list[str]:
             best = next(name for name in by_end if name.startswith("sqgn"))
             rival = next(name for name in by_end if not name.startswith("sqgn"))
             ours, theirs = (" ± ".join(format(value, form) for value in found[name].end) for name in (best, rival))
-            with_pairs = ", a pair every fourth iteration" if best == "sqgn-m4" else ""
-            lines.append(f"- {title}: {ours}{with_pairs}; {RIVALS[rival]} {theirs}.")
-    sqgn, adam = (summary_of(TOMOGRAPHY, results("paper-tomography"), name) for name in ("sqgn", "adam-0.001"))
-    assert sqgn is not None
-    assert adam is not None
-    lowest = [f"{each.lowest:.1e} after {each.epoch:.0f} epochs".replace("e+0", "e") for each in (sqgn, adam)]
-    return [
-        *lines,
-        f"- The paper's network on gathers: lowest test loss {lowest[0]}; Adam {lowest[1]}; then both overfit.",
-    ]
+            lines.append(f"| {title} | {ours}{', M = 4' if best == 'sqgn-m4' else ''} | {theirs}, {RIVALS[rival]} |")
+    return lines
 
 
 def test_readme_on_rivals():
     page = text("README.md")
     for line in readme_on_rivals():
         assert line in page
+
+
+def test_rivals_page_on_what_came_of_it():
+    found, page = raced(), " ".join(text("docs/rivals.md").split())
+    ahead = {}
+    for task, rows in found.items():
+        ours, theirs = (
+            min(row.first_trial for name, row in rows.items() if name.startswith("sqgn") == is_sqgn)
+            for is_sqgn in (True, False)
+        )
+        ahead[task] = theirs / ours
+    assert {task for task, ratio in ahead.items() if ratio > 1.0} == {"mnist", "autoencoder", "pinn", "cnn"}
+    assert [
+        f"{100 * (min(each for each in ahead.values() if each > 1.0) - 1.0):.0f} %" in page,
+        max(ahead.values()) > 2,
+    ]
+    pinn = {name: np.median([trial["loss"][-1] for trial in of_seeds(results("rivals-pinn"), name)]) for name in RIVALS}
+    assert 14 < min(pinn["adam"], pinn["adamw"]) / pinn["sqgn-m4"] < 16, "fifteen times"
+    passed = (f"{100 * (1 - pinn[name] / pinn['sqgn-m4']):.0f}" for name in ("lion", "muon"))
+    assert f"by {' and '.join(passed)} %" in page
+    ours, best = found["unet"]["sqgn"].end[0], found["unet"]["adamw"].end[0]
+    assert f"{100 * (ours / best - 1):.0f} % above AdamW" in page
+    adam, adamw = (
+        min(trial["loss"][-1] for trial in trials(results("rivals-unet"), "tuning", name) if trial["batch_size"] == 16)
+        for name in ("adam", "adamw")
+    )
+    assert f"{adam:.1f} where AdamW had {adamw:.1f}" in page
 
 
 @pytest.mark.parametrize("task", sorted(RIVAL_TASKS))

@@ -21,3 +21,13 @@ def test_each_task_has_a_panel_each_optimizer_a_band_and_a_median():
     assert len(one.collections) == 2
     assert one.lines[1].get_color() == two.lines[0].get_color() != one.lines[0].get_color()
     assert np.isnan(two.lines[1].get_ydata()).all()
+
+
+def test_the_losses_axis_has_no_more_numbers_than_there_is_room_for():
+    """However many decades: 0.7 to 1e-4 had twenty of them over each other."""
+    for lowest in (0.5, 1e-2, 1e-5):
+        figure = rivals_convergence({"one": {"a": Progress(np.array([1.0, 2.0]), np.array([[1.0, lowest]]))}})
+        (axes,) = figure.axes
+        low, high = axes.get_ylim()
+        numbers = [value for value in axes.yaxis.get_major_locator()() if low <= value <= high]
+        assert 2 <= len(numbers) <= 7
