@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from training.benchmark.rivals.race import best, final, measured, raced, trials
+from training.benchmark.rivals.race import best, final, measured, raced, rows_of, trials
 
 NEAR = 1.02
 """A trial is as good as the best one when its loss is within 2 % of it."""
@@ -51,7 +51,7 @@ def _is_raced(results: Mapping[str, Any], name: str) -> bool:
 
 
 def _outcome(results: Mapping[str, Any], name: str) -> Outcome:
-    rows = [row for row in results["rows"] if row["stage"] == "tuning" and row["contender"] == name]
+    rows = rows_of(results, "tuning", name)
     rows.sort(key=lambda row: ("rate" in row, row["batch_size"]))  # the grid, in its order, before what lies beyond
     tuned = [trial for row in rows for trial in row["trials"]]
     seeds = raced(results, name)

@@ -111,7 +111,7 @@ def _begun(chosen: Task, names: Sequence[str], what: dict[str, Any], output: Pat
         if row["stage"] == "race":
             row.update({key: row["trials"][0][key] for key in ("batch_size", "rate")})
     for name, size in measured(results):
-        tuned = [row for row in results["rows"] if row["stage"] == "tuning" and row["contender"] == name]
+        tuned = rows_of(results, "tuning", name)
         grids = [sorted(trial["rate"] for trial in row["trials"]) for row in tuned if "rate" not in row]
         if size not in chosen.batch_sizes or any(grid != sorted(chosen.grid(name)) for grid in grids):
             raise DataError(f"{output} holds trainings of {name} tuned otherwise: choose another file")
@@ -172,14 +172,14 @@ def measured(results: Mapping[str, Any]) -> dict[tuple[str, int], float]:
     return found
 
 
+def rows_of(results: Mapping[str, Any], stage: str, contender: str) -> list[dict[str, Any]]:
+    """The rows of a contender, from tuning (`tuning`) or from the seeds (`race`); each holds some trainings."""
+    return [row for row in results["rows"] if row["stage"] == stage and row["contender"] == contender]
+
+
 def trials(results: Mapping[str, Any], stage: str, contender: str) -> list[Trial]:
     """The trainings of a contender, in tuning (`tuning`) or from the seeds (`race`)."""
-    return [
-        trial
-        for row in results["rows"]
-        if row["stage"] == stage and row["contender"] == contender
-        for trial in row["trials"]
-    ]
+    return [trial for row in rows_of(results, stage, contender) for trial in row["trials"]]
 
 
 def raced(results: Mapping[str, Any], contender: str) -> list[Trial]:
@@ -199,8 +199,7 @@ def beyond(results: Mapping[str, Any], contender: str) -> list[tuple[int, float]
 
     None either when `BEYOND` have been tried: they are rows of their own, which name their rate.
     """
-    tuning = [row for row in results["rows"] if row["stage"] == "tuning" and row["contender"] == contender]
-    if sum("rate" in row for row in tuning) >= BEYOND:
+    if sum("rate" in row for row in rows_of(results, "tuning", contender)) >= BEYOND:
         return []
     size, rate = best(results, contender)
     rates = [trial["rate"] for trial in trials(results, "tuning", contender) if trial["batch_size"] == size]
