@@ -9,10 +9,12 @@
 
 from __future__ import annotations
 
+import _thread
 import functools
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -31,12 +33,24 @@ LONGEST = 600
 """Of the line, in characters: it may quote what the user typed, or a library said."""
 
 
+AGAIN = 2.0
+"""Seconds until a signal is raised once more in a command that still goes on.
+
+Libraries catch whatever is raised in some of their lines, and Python itself in destructors and callbacks: a signal that
+happens to arrive there would be lost. Cleaning up takes less.
+"""
+
 _asked: list[int] = []
 """The signals that have asked to end, while `stopped_by_signals` is in force."""
+_reminders: list[threading.Timer] = []
 
 
 def _stop(number: int, frame: Any) -> NoReturn:
     _asked.append(number)
+    reminder = threading.Timer(AGAIN, _thread.interrupt_main, [number])
+    reminder.daemon = True
+    _reminders.append(reminder)
+    reminder.start()
     raise KeyboardInterrupt
 
 
@@ -81,6 +95,9 @@ def stopped_by_signals() -> Iterator[None]:
     finally:
         for each, how in ours.items():
             signal.signal(each, how)
+        for reminder in _reminders:
+            reminder.cancel()
+        _reminders.clear()
         _asked.clear()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 import typer
 
 from data_gen.files import TEMPORARY
+from tomo import ending
 from tomo.ending import interruptible, stopped_by_signals
 from training.runs import open_run
 
@@ -185,3 +187,38 @@ def test_an_error_that_a_signal_led_to_is_the_signal_s(number, capsys):
     assert "stopped" in capsys.readouterr().err
     with pytest.raises(ValueError, match="a callback failed"):  # to the next command of this process it is history
         interruptible(command, continued=False)(asked=False)
+
+
+class _Swallows:
+    """Python has nobody to tell of an error in a destructor."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("where", ["library", "destructor"])
+def test_a_signal_that_was_swallowed_is_raised_again(where, monkeypatch, capsys):
+    def command() -> None:
+        if where == "library":
+            with contextlib.suppress(BaseException):
+                signal.raise_signal(signal.SIGTERM)
+        else:
+            _Swallows()
+        began = time.monotonic()
+        while time.monotonic() - began < 30:
+            time.sleep(0.01)
+
+    monkeypatch.setattr(ending, "AGAIN", 0.2)
+    outside = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raised: list[int] = []
+    try:
+        with stopped_by_signals(), pytest.raises(typer.Exit) as ended:
+            interruptible(command, continued=True)()
+        signal.signal(signal.SIGTERM, lambda number, frame: raised.append(number))
+        time.sleep(0.5)
+    finally:
+        signal.signal(signal.SIGTERM, outside)
+    assert ended.value.exit_code == 128 + signal.SIGTERM
+    assert "the same command continues it" in capsys.readouterr().err
+    assert not raised  # the command has ended: nobody is reminded
