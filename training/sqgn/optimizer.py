@@ -10,8 +10,8 @@ product `v_k = (J'HJ + lambda I) s_k` on T_k, a part of S_k, at the new weights.
 
 The defaults differ from the paper's settings (`SQGN.reference()`) in three things. The initial inverse Hessian is a
 diagonal from the gradient's mean square instead of one number, so that layers and weights whose curvatures are
-thousands of times apart move from the first iteration on. The length of a step has a limit, which grows while the
-gradient of the next mini-batch still points down the step just made and shrinks, half as fast, when it does not.
+thousands of times apart move from the first iteration on. The length of a step has a limit, which grows while the next
+mini-batch's gradient still points down a step that was as long, and shrinks, half as fast, when it points back.
 Sampling is cheaper: momentum, in which each gradient counts half as much as the next, in place of SVRG, and a quarter
 of S_k for T_k. What was tried for them is in docs/experiments.md.
 """
@@ -70,11 +70,11 @@ class SQGN(keras.optimizers.Optimizer):
             starts from.
         scaling: the initial inverse Hessian: "gradient" for a diagonal from the gradient's running mean square,
             "common" for the paper's single gamma (see `scaling`).
-        safeguard: watch each step from the next mini-batch (see `safeguard`). While its gradient still points down the
-            last step, the limit on the steps grows, when it points back, the limit shrinks by half as much; when its
-            loss explodes, the last sound weights are restored, a snapshot is forgotten, and the limit becomes half the
-            length of what led astray, or, where it cannot be less, the history is forgotten. A training whose weights
-            are set from outside begins anew.
+        safeguard: watch each step from the next mini-batch (see `safeguard`). While its gradient still points down a
+            step that the limit cut short, the limit grows; when it points back, the limit shrinks by half as much. When
+            its loss explodes, the last sound weights are restored, a snapshot is forgotten, and the limit becomes half
+            the length of what led astray, or, where it cannot be less, the history is forgotten. A training whose
+            weights are set from outside begins anew.
         batches_per_epoch: known to `fit`; part of the configuration because the state of "cached" and "saga" has
             that many rows.
         gradient_weight: a, what the newest gradient counts in "momentum" and "storm"; None for 1/2 and 1/10.
