@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 
 from training.sqgn import SQGN
+from training.sqgn.optimizer import FALLING
 
 ADAM_RATE = 3e-3
 """Adam's learning rate for the paper's network: the best of 3e-4, 1e-3 and 3e-3 on the `demo` and `laptop` surveys."""
@@ -39,12 +40,14 @@ def _svrg(rate: Any, **options: Any) -> SQGN:
 class Named:
     """An optimizer `make(learning_rate, **options)` and its own rate; a rate may be a Keras schedule.
 
-    Options are those of the optimizer's class; those of SQGN are of `second_order`.
+    Options are those of the optimizer's class; those of SQGN are of `second_order`, and `falling` are some that go with
+    a rate that falls.
     """
 
     make: Callable[..., keras.optimizers.Optimizer]
     rate: float
     second_order: bool = False
+    falling: Mapping[str, Any] = field(default_factory=dict)
 
 
 OPTIMIZERS = {
@@ -52,7 +55,7 @@ OPTIMIZERS = {
     "adamw": Named(_adamw, ADAMW_RATE),
     "sgd": Named(keras.optimizers.SGD, FIRST_ORDER_RATE),
     "svrg": Named(_svrg, FIRST_ORDER_RATE),
-    "sqgn": Named(SQGN, 0.1, second_order=True),
+    "sqgn": Named(SQGN, 0.1, second_order=True, falling={"shrinkage": FALLING["shrinkage"]}),
     "sqgn-reference": Named(
         lambda rate, **options: SQGN.reference(learning_rate=rate, **options), 0.1, second_order=True
     ),
@@ -84,5 +87,6 @@ def make_optimizer(
     `options` that are None are not.
     """
     named = OPTIMIZERS[name]
-    given = {option: value for option, value in options.items() if value is not None}
+    usual = {} if schedule == "constant" else named.falling
+    given = {**usual, **{option: value for option, value in options.items() if value is not None}}
     return named.make(SCHEDULES[schedule](named.rate if learning_rate is None else learning_rate, iterations), **given)

@@ -48,6 +48,7 @@ def check(values: Mapping[str, Any]) -> None:
         "window": count("window"),
         "explosion": values["explosion"] > 1.0,
         "growth": values["growth"] >= 1.0,
+        "shrinkage": positive("shrinkage"),
         "weight_decay": decay is None or decay >= 0.0,
         "history_dtype": values["history_dtype"] in HISTORY_DTYPES,
     }

@@ -37,8 +37,9 @@ from .safeguard import BROKEN, RUINED, SOUND, Safeguard
 from .scaling import CommonScaling, GradientScaling
 from .vectors import assign, dot, norm, vector_of
 
-FALLING_SCALE = 0.03
-"""The scaling's `scale` for an alpha that falls from 0.3."""
+FALLING: dict[str, Any] = {"scale": 0.03, "max_step": 0.3, "shrinkage": 0.2}
+"""What goes with an alpha that falls from 0.3 to zero: steps along pairs begin three times as long, those that know the
+gradient alone as long; the fall takes the noise out in the end, the limit need not (docs/experiments.md)."""
 
 
 @keras.saving.register_keras_serializable(package="sqgn")
@@ -79,7 +80,7 @@ class SQGN(keras.optimizers.Optimizer):
             that many rows.
         gradient_weight: a, what the newest gradient counts in "momentum" and "storm"; None for 1/2 and 1/10.
         scale, floor, window: of the "gradient" scaling (see `GradientScaling`).
-        explosion, growth: of the safeguard (see `Safeguard`).
+        explosion, growth, shrinkage: of the safeguard (see `Safeguard`).
         history_dtype: "bfloat16" stores the pairs in half the memory; None in the weights' own precision.
         weight_decay: decoupled, as in AdamW: beside the step, weights shrink by this part times alpha. It enters
             neither gradients nor curvature pairs. `exclude_from_weight_decay` is Keras's.
@@ -110,6 +111,7 @@ class SQGN(keras.optimizers.Optimizer):
         window: int = 100,
         explosion: float = 10.0,
         growth: float = 1.05,
+        shrinkage: float = 0.5,
         history_dtype: str | None = None,
         weight_decay: float | None = None,
         use_ema: bool = False,
@@ -133,9 +135,8 @@ class SQGN(keras.optimizers.Optimizer):
         self.scaling = scaling
         self.safeguard = safeguard
         self.batches_per_epoch = batches_per_epoch
-        self.gradient_weight = gradient_weight
-        self.scale, self.floor, self.window = scale, floor, window
-        self.explosion, self.growth = explosion, growth
+        self.gradient_weight, self.scale, self.floor, self.window = gradient_weight, scale, floor, window
+        self.explosion, self.growth, self.shrinkage = explosion, growth, shrinkage
         self.history_dtype = history_dtype
         self.estimator = ESTIMATORS[variance_reduction](gradient_weight)
 
@@ -151,12 +152,9 @@ class SQGN(keras.optimizers.Optimizer):
 
     @classmethod
     def falling(cls, iterations: int, learning_rate: float = 0.3, **changes: Any) -> SQGN:
-        """For a training of so many iterations: alpha falls along a cosine to zero; `changes` to the defaults.
-
-        Steps along pairs begin three times as long, those that know the gradient alone as long (docs/experiments.md).
-        """
+        """For a training of so many iterations: alpha falls along a cosine to zero, with `FALLING` and `changes`."""
         schedule = keras.optimizers.schedules.CosineDecay(learning_rate, iterations)
-        return cls(schedule, **{"scale": FALLING_SCALE, **changes})
+        return cls(schedule, **{**FALLING, **changes})
 
     @property
     def lacks_batches(self) -> bool:
@@ -191,7 +189,8 @@ class SQGN(keras.optimizers.Optimizer):
         )
         self.pairs = History(add, sizes, max(1, self.history), initial, self.history_dtype)
         self.estimator.build(add, sum(sizes), self.batches_per_epoch)
-        self.guard = Safeguard(add, variables, self.max_step, self.explosion, self.growth) if self.safeguard else None
+        watch = (self.max_step, self.explosion, self.growth, self.shrinkage)
+        self.guard = Safeguard(add, variables, *watch) if self.safeguard else None
         self.diagnostics = Diagnostics(self.add_variable)
 
     def advance(
@@ -294,7 +293,8 @@ class SQGN(keras.optimizers.Optimizer):
         names = (
             "history", "regularization", "curvature_interval", "curvature_fraction", "variance_reduction",
             "full_gradient_interval", "first_step", "max_step", "scaling", "safeguard", "batches_per_epoch",
-            "gradient_weight", "scale", "floor", "window", "explosion", "growth", "history_dtype",
+            "gradient_weight", "scale", "floor", "window", "explosion", "growth", "shrinkage",
+            "history_dtype",
         )  # fmt: skip
         config = super().get_config()
         return {**{name: config[name] for name in of_keras}, **{name: getattr(self, name) for name in names}}

@@ -29,12 +29,12 @@ class Safeguard:
 
     `explosion` is how many times its loss at the kept weights a mini-batch's loss may be; 10 is beyond what a sound
     step does (1,200 trainings of MNIST had 14 rollbacks at that) and short of what takes long to mend. The limit on
-    the steps is multiplied by `growth` while the next gradient still points down a step of that length, and divided by
-    its root when it does not: 1.05 was better than 1.1, and following both ways alike shrinks too much where noise is
-    all that is left. A shorter step tells nothing of a longer one: the limit does not grow by it, as in any trust
-    region (Conn, Gould and Toint 2000), since one that lost touch with the steps let single ones ruin what hundreds had
-    gained (docs/experiments.md). `max_step` is where the limit starts from; it stays within a factor 30 below (a
-    training does not come to a stand) and 3 above (larger fixed limits diverged).
+    the steps is multiplied by `growth` while the next gradient still points down a step of that length, and by `growth`
+    to the power `-shrinkage` when it points back: 1.05 was better than 1.1, and following both ways alike shrinks too
+    much where noise is all that is left. A shorter step tells nothing of a longer one: the limit does not grow by it,
+    as in any trust region (Conn, Gould and Toint 2000), since one that lost touch with the steps let single ones ruin
+    what hundreds had gained (docs/experiments.md). `max_step` is where the limit starts from; it stays within a factor
+    30 below (a training does not come to a stand) and 3 above (larger fixed limits diverged).
     """
 
     smoothing = 0.9
@@ -45,10 +45,11 @@ class Safeguard:
     """The part of the limit from which on a step counts as one that it has cut short."""
 
     def __init__(
-        self, add: AddVariable, variables: Sequence[Any], max_step: float | None, explosion: float, growth: float
-    ) -> None:
+        self, add: AddVariable, variables: Sequence[Any],
+        max_step: float | None, explosion: float, growth: float, shrinkage: float,
+    ) -> None:  # fmt: skip
         self.max_step, self.explosion = max_step, explosion
-        self.growth, self.shrinkage = growth, growth**-0.5
+        self.growth, self.shrinking = growth, growth**-shrinkage
         self.kept = [add(v.shape, name="kept_weights") for v in variables]
         self.departure = add((sum(int(np.prod(v.shape)) for v in variables),), name="departure")
         self.usual_loss = add((), initializer=keras.initializers.Constant(np.inf), name="usual_loss")
@@ -83,7 +84,7 @@ class Safeguard:
             length = tf.cast(norm(departure), limit.dtype)
             slope = dot(g, departure)
             growth = tf.where(length > self.at_the_limit * limit, self.growth, 1.0)
-            change = tf.where(slope < 0.0, growth, tf.where(slope > 0.0, self.shrinkage, 1.0))
+            change = tf.where(slope < 0.0, growth, tf.where(slope > 0.0, self.shrinking, 1.0))
             change = tf.where(sound, change, tf.where(ruined, self.halving, 1.0))
             by_a_step = ruined & ~(tf.math.is_finite(loss) & ~finite) & (length > 0.0)
             limit = tf.where(by_a_step & (length < limit), length, limit)

@@ -17,8 +17,8 @@ def test_every_hyper_parameter_is_in_the_configuration():
         "learning_rate": 0.2, "history": 7, "regularization": 0.3, "curvature_interval": 2, "curvature_fraction": 0.5,
         "variance_reduction": "storm", "full_gradient_interval": 3, "first_step": 1e-3, "max_step": 2.0,
         "scaling": "common", "safeguard": False, "batches_per_epoch": 5, "name": "other", "gradient_weight": 0.25,
-        "scale": 0.2, "floor": 0.02, "window": 50, "explosion": 20.0, "growth": 1.1, "history_dtype": "bfloat16",
-        "weight_decay": 0.01, "use_ema": True, "ema_momentum": 0.9,
+        "scale": 0.2, "floor": 0.02, "window": 50, "explosion": 20.0, "growth": 1.1, "shrinkage": 0.4,
+        "history_dtype": "bfloat16", "weight_decay": 0.01, "use_ema": True, "ema_momentum": 0.9,
     }  # fmt: skip
     optimizer = SQGN.from_config(SQGN(**changed).get_config())
     config = optimizer.get_config()
@@ -33,7 +33,8 @@ def test_alpha_falls_from_where_it_begins_to_nothing():
     schedule = optimizer._learning_rate
     assert [float(schedule(step)) for step in (0, 20, 40)] == pytest.approx([0.3, 0.15, 0.0], abs=1e-6)
     config, plain = optimizer.get_config(), SQGN().get_config()
-    assert {name for name in plain if config[name] != plain[name]} == {"learning_rate", "scale", "curvature_interval"}
+    changed = {"learning_rate", "scale", "max_step", "shrinkage", "curvature_interval"}
+    assert {name for name in plain if config[name] != plain[name]} == changed
     assert SQGN.falling(40, 0.1, scale=0.2).scale == 0.2
     x, y = tiny_data()
     model = tiny_network()
@@ -47,7 +48,8 @@ def test_alpha_falls_from_where_it_begins_to_nothing():
     [
         ("history", 2.5, "history=2.5"), ("curvature_interval", 1.5, "curvature_interval=1.5"),
         ("full_gradient_interval", 2.0, "full_gradient_interval=2.0"), ("history_dtype", "int8", "history_dtype"),
-        ("explosion", 1.0, "explosion"), ("growth", 0.9, "growth"), ("scale", 0.0, "scale"),
+        ("explosion", 1.0, "explosion"), ("growth", 0.9, "growth"), ("shrinkage", 0.0, "shrinkage"),
+        ("scale", 0.0, "scale"),
         ("weight_decay", -0.1, "weight_decay"), ("gradient_weight", 2.0, "gradient_weight"),
         ("clipnorm", 1.0, "does not support clipnorm: max_step"),
         ("clipvalue", 1.0, "does not support clipvalue: max_step"),

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from training.sqgn.optimizer import FALLING_SCALE, SQGN
+from training.sqgn.optimizer import FALLING, SQGN
 
 
 @keras.saving.register_keras_serializable(package="tomo")
@@ -53,8 +53,8 @@ CONTENDERS: dict[str, MakeOptimizer] = {
         keras.optimizers.Muon(rate, weight_decay=decay, adam_weight_decay=decay)
     ),
     "lion": lambda rate, decay: _without_biases(keras.optimizers.Lion(rate, weight_decay=3.0 * decay)),
-    "sqgn": lambda rate, decay: SQGN(rate, scale=FALLING_SCALE),
-    "sqgn-m4": lambda rate, decay: SQGN(rate, scale=FALLING_SCALE, curvature_interval=4, curvature_fraction=1.0),
+    "sqgn": lambda rate, decay: SQGN(rate, **FALLING),
+    "sqgn-m4": lambda rate, decay: SQGN(rate, **FALLING, curvature_interval=4, curvature_fraction=1.0),
 }
 """Name -> the optimizer of a rate and a task's weight decay.
 

@@ -15,7 +15,7 @@ from training.benchmark.rivals.burgers import burgers_problem
 from training.benchmark.rivals.contenders import CONTENDERS, MakeOptimizer
 from training.optimizers import OPTIMIZERS
 from training.recipes import IMAGING
-from training.sqgn.optimizer import FALLING_SCALE, SQGN
+from training.sqgn.optimizer import FALLING, SQGN
 
 SMALL_NETWORKS_HISTORY = 100
 """Curvature pairs where a gradient costs far more than they do, and has little noise (docs/experiments.md)."""
@@ -68,7 +68,7 @@ def _autoencoder(data: Path) -> Task:
 
 def _pinn() -> Task:
     rates = {"sgd": 1e-3, "adam": 3e-3, "adamw": 3e-3, "muon": 3e-3, "lion": 3e-4, "sqgn": 0.3, "sqgn-m4": 0.3}
-    options: dict[str, Any] = {"scale": FALLING_SCALE, "history": SMALL_NETWORKS_HISTORY}
+    options: dict[str, Any] = {**FALLING, "history": SMALL_NETWORKS_HISTORY}
     return Task(
         "pinn", burgers_problem, (500, 2000), rates, decay=1e-4,
         make={
@@ -81,7 +81,8 @@ def _pinn() -> Task:
 def _unet(data: Path) -> Task:
     survey = Survey.open(data)
     rates = {"sgd": 1e-4, "adam": 2e-3, "adamw": 2e-3, "muon": 2e-3, "lion": 2e-4, "sqgn": 0.1, "sqgn-m4": 0.1}
-    options = {"curvature_interval": IMAGING.curvature_interval, "max_step": IMAGING.max_step}
+    sqgn = OPTIMIZERS["sqgn"]
+    options = {**sqgn.falling, "curvature_interval": IMAGING.curvature_interval, "max_step": IMAGING.max_step}
     return Task(
         "unet",
         lambda size, validation: tomography_problem(
@@ -92,8 +93,8 @@ def _unet(data: Path) -> Task:
         loss="val_objective",
         make={
             "adamw": lambda rate, decay: OPTIMIZERS["adamw"].make(rate),
-            "sqgn": lambda rate, decay: OPTIMIZERS["sqgn"].make(rate, **options),
-            "sqgn-m4": lambda rate, decay: OPTIMIZERS["sqgn"].make(rate, **options, curvature_fraction=1.0),
+            "sqgn": lambda rate, decay: sqgn.make(rate, **options),
+            "sqgn-m4": lambda rate, decay: sqgn.make(rate, **options, curvature_fraction=1.0),
         },
     )
 
