@@ -55,6 +55,11 @@ def takes_training(model: keras.Model) -> bool:
     return "training" in inspect.signature(model.call).parameters
 
 
+def learning_rate_of(optimizer: keras.optimizers.Optimizer) -> Any:
+    """The learning rate as the optimizer was given it: a variable of its number, or a schedule."""
+    return optimizer._learning_rate
+
+
 def note_loss(model: keras.Model, loss: tf.Tensor, samples: tf.Tensor) -> None:
     """Add a mini-batch's mean loss to the mean that `fit` reports."""
     model._loss_tracker.update_state(loss, sample_weight=samples)

@@ -18,6 +18,7 @@ import keras
 import tensorflow as tf
 
 from . import replicas
+from .falling import check_iterations, fall_over
 from .full_gradient import FullGradient, Iterations
 from .keras_private import functional, is_functional, is_seed, note_loss
 from .losses import check_is_mean, loss_hessian, the_loss
@@ -114,20 +115,22 @@ class SecondOrderModel(keras.Model):
         shuffle: bool = True,
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
         *rest: Any,
         **options: Any,
     ) -> Any:
         """As `keras.Model.fit`, also on a `Partition`, which arrays become; a dataset must hold the training set once.
 
         Raises ValueError where the gradient estimator passes over the training set, or keeps a gradient for each of its
-        mini-batches, and x does not let it.
+        mini-batches, and x does not let it, and where alpha falls over a training whose length is not known.
         """
         if not isinstance(self.optimizer, SQGN):
             if isinstance(x, Partition):
                 x, shuffle = x.dataset(self.optimizer), False
             return super().fit(
                 x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle, class_weight,
-                sample_weight, *rest, **options,
+                sample_weight, initial_epoch, steps_per_epoch, *rest, **options,
             )  # fmt: skip
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split((x, y, sample_weight), validation_split)
@@ -136,11 +139,12 @@ class SecondOrderModel(keras.Model):
         training_set = TrainingSet.of(x, self.optimizer, class_weight)
         training_set.check(self.optimizer)
         training_set = self._build(training_set)
+        fall_over(self.optimizer, steps_per_epoch or training_set.length, epochs, initial_epoch)
         callbacks = [Iterations(training_set.dataset), *keras.tree.flatten(callbacks or [])]
         shuffle = shuffle and isinstance(training_set.mini_batches, keras.utils.PyDataset)
         return super().fit(
             training_set.mini_batches, None, None, epochs, verbose, callbacks, 0.0, validation_data, shuffle, None,
-            None, *rest, **options,
+            None, initial_epoch, steps_per_epoch, *rest, **options,
         )  # fmt: skip
 
     def _build(self, training_set: TrainingSet) -> TrainingSet:
@@ -163,6 +167,7 @@ class SecondOrderModel(keras.Model):
         if isinstance(optimizer, SQGN):
             if optimizer.estimator.full_gradients:
                 raise ValueError(f"SQGN with {optimizer.variance_reduction!r} passes over all data: use fit().")
+            check_iterations(optimizer)
             with self.distribute_strategy.scope():
                 if not self.built:
                     self(x)

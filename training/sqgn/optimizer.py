@@ -28,6 +28,7 @@ import tensorflow as tf
 
 from .diagnostics import Diagnostics
 from .estimators import ESTIMATORS
+from .falling import FallingRate
 from .gauss_newton import PRODUCT_COST
 from .hyper_parameters import check, refuse_options
 from .keras_private import averages, trained_variables
@@ -151,10 +152,9 @@ class SQGN(keras.optimizers.Optimizer):
         return cls(**{**paper, **changes})
 
     @classmethod
-    def falling(cls, iterations: int, learning_rate: float = 0.3, **changes: Any) -> SQGN:
-        """For a training of so many iterations: alpha falls along a cosine to zero, with `FALLING` and `changes`."""
-        schedule = keras.optimizers.schedules.CosineDecay(learning_rate, iterations)
-        return cls(schedule, **{**FALLING, **changes})
+    def falling(cls, iterations: int | None = None, learning_rate: float = 0.3, **changes: Any) -> SQGN:
+        """Alpha falls along a cosine to zero over so many iterations, or over each `fit`; `changes` to `FALLING`."""
+        return cls(FallingRate(learning_rate, iterations), **{**FALLING, **changes})
 
     @property
     def lacks_batches(self) -> bool:

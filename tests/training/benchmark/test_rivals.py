@@ -17,12 +17,13 @@ from training.benchmark.rivals import race as race_module
 from training.benchmark.rivals import training as training_module
 from training.benchmark.rivals.autoencoder import PixelCrossEntropy, autoencoder, autoencoder_problem, squared_error
 from training.benchmark.rivals.burgers import VISCOSITY, BurgersResidual, burgers_problem, solution
-from training.benchmark.rivals.contenders import CONTENDERS, FallingRate
+from training.benchmark.rivals.contenders import CONTENDERS
 from training.benchmark.rivals.outcome import curves, outcome
 from training.benchmark.rivals.race import beyond, measured, race, raced, trials
 from training.benchmark.rivals.tasks import Task, task_named
 from training.benchmark.rivals.training import SHARES, Trainee
 from training.sqgn import SQGN
+from training.sqgn.falling import FallingRate
 
 RATES = dict.fromkeys(CONTENDERS, 1e-3) | {"sqgn": 0.1, "sqgn-m4": 0.1}
 TASK = Task(
@@ -39,9 +40,7 @@ def test_the_race_s_sqgn_is_falling():
     for name, changes in {"sqgn": {}, "sqgn-m4": {"curvature_interval": 4, "curvature_fraction": 1.0}}.items():
         config = CONTENDERS[name](FallingRate(), 0.0).get_config()
         assert {**config, "learning_rate": None} == {**falling, **changes, "learning_rate": None}
-    assert task_named("pinn", None).rates["sqgn"] == pytest.approx(
-        SQGN.falling(10)._learning_rate.initial_learning_rate
-    )
+    assert task_named("pinn", None).rates["sqgn"] == pytest.approx(falling["learning_rate"]["config"]["rate"])
 
 
 def test_the_autoencoder_is_tuned_on_images_left_out_of_its_training(digits):

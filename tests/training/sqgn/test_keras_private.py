@@ -30,6 +30,7 @@ def compiled(**options):
         (compiled, "_flatten_layers"),
         (compiled, "_loss_tracker"),
         (lambda: LOSS, "_fn_kwargs"),
+        (lambda: compiled().optimizer, "_learning_rate"),
         (lambda: compiled().optimizer, "_trainable_variables"),
         (lambda: compiled().optimizer, "_use_weight_decay"),
         (lambda: compiled().optimizer, "_model_variables_moving_average"),

@@ -28,21 +28,6 @@ def test_every_hyper_parameter_is_in_the_configuration():
     assert SQGN(**SQGN.reference().get_config()).get_config() == SQGN.reference().get_config()
 
 
-def test_alpha_falls_from_where_it_begins_to_nothing():
-    optimizer = SQGN.falling(40, curvature_interval=4)
-    schedule = optimizer._learning_rate
-    assert [float(schedule(step)) for step in (0, 20, 40)] == pytest.approx([0.3, 0.15, 0.0], abs=1e-6)
-    config, plain = optimizer.get_config(), SQGN().get_config()
-    changed = {"learning_rate", "scale", "max_step", "shrinkage", "curvature_interval"}
-    assert {name for name in plain if config[name] != plain[name]} == changed
-    assert SQGN.falling(40, 0.1, scale=0.2).scale == 0.2
-    x, y = tiny_data()
-    model = tiny_network()
-    model.compile(optimizer=optimizer, loss="mse")
-    model.fit(x, y, batch_size=len(x), epochs=40, verbose=0)
-    assert float(model.optimizer.learning_rate) == pytest.approx(0.0, abs=1e-6)
-
-
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [

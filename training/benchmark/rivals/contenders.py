@@ -2,40 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import Any
 
 import keras
-import tensorflow as tf
 
+from training.sqgn.falling import FallingRate
 from training.sqgn.optimizer import FALLING, SQGN
-
-
-@keras.saving.register_keras_serializable(package="tomo")
-class FallingRate(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate that falls along half a cosine from `rate` to zero over so many iterations.
-
-    Both can be set anew between trainings: a traced step reads them.
-    """
-
-    def __init__(self, rate: float = 1.0, iterations: int = 1) -> None:
-        self.rate = tf.Variable(rate, dtype=tf.float32, trainable=False)
-        self.iterations = tf.Variable(iterations, dtype=tf.float32, trainable=False)
-
-    def set(self, rate: float, iterations: int) -> None:
-        """What the next training shall have."""
-        self.rate.assign(rate)
-        self.iterations.assign(iterations)
-
-    def __call__(self, step: Any) -> tf.Tensor:
-        """The rate at an iteration."""
-        share = tf.minimum(tf.cast(step, tf.float32) / self.iterations, 1.0)
-        return 0.5 * self.rate * (1.0 + tf.cos(math.pi * share))
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments."""
-        return {"rate": float(self.rate.numpy()), "iterations": int(self.iterations.numpy())}
 
 
 def _without_biases(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:

@@ -23,10 +23,10 @@ from data_gen.reading import earlier_results
 from data_gen.survey.reader import Survey
 from training.benchmark.comparison import machine, settings_of
 from training.benchmark.cost import without_card
-from training.benchmark.rivals.contenders import FallingRate
 from training.benchmark.rivals.tasks import Task, next_rate, task_named
 from training.benchmark.rivals.training import Trainee, costs
 from training.benchmark.side_by_side import Job, alone, side_by_side
+from training.sqgn.falling import FallingRate
 
 TUNING_SEED = 100
 BEYOND = 3

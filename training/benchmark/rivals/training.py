@@ -12,8 +12,8 @@ import numpy as np
 from training.benchmark.comparison import Contender
 from training.benchmark.cost import device, float32_throughout, in_turn
 from training.benchmark.problems import Problem
-from training.benchmark.rivals.contenders import FallingRate
 from training.benchmark.rivals.tasks import Task
+from training.sqgn.falling import FallingRate
 
 SHARES = (1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0)
 """The parts of a training after which it is scored."""
