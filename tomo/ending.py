@@ -9,14 +9,13 @@
 
 from __future__ import annotations
 
-import _thread
+import contextlib
 import functools
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import typer
@@ -34,24 +33,38 @@ LONGEST = 600
 
 
 AGAIN = 2.0
-"""Seconds until a signal is raised once more in a command that still goes on.
+"""Seconds until a signal is sent once more, and so on, as long as the command goes on.
 
 Libraries catch whatever is raised in some of their lines, and Python itself in destructors and callbacks: a signal that
-happens to arrive there would be lost. Cleaning up takes less.
+happens to arrive there would be lost.
 """
 
 _asked: list[int] = []
 """The signals that have asked to end, while `stopped_by_signals` is in force."""
-_reminders: list[threading.Timer] = []
+_reminders: list[int] = []
+"""Those of them that were sent again, until they have arrived."""
+_left, _sending = threading.Event(), threading.Lock()
 
 
-def _stop(number: int, frame: Any) -> NoReturn:
+def _stop(number: int, frame: Any) -> None:
+    reminded = bool(_reminders)
+    _reminders.clear()
+    if reminded and sys.exc_info()[0] is not None:  # what the signal raised is being seen to
+        return
+    if not _asked:
+        with contextlib.suppress(RuntimeError):  # there can be no more threads: once must do
+            threading.Thread(target=_remind, args=(number,), daemon=True).start()
     _asked.append(number)
-    reminder = threading.Timer(AGAIN, _thread.interrupt_main, [number])
-    reminder.daemon = True
-    _reminders.append(reminder)
-    reminder.start()
     raise KeyboardInterrupt
+
+
+def _remind(number: int) -> None:
+    """Send a signal to the main thread, which may be waiting, again and again until `stopped_by_signals` is left."""
+    while not _left.wait(AGAIN):
+        with _sending:
+            if not _left.is_set():
+                _reminders.append(number)
+                signal.pthread_kill(threading.main_thread().ident or 0, number)
 
 
 def interruptible(command: Callable[..., None], *, continued: bool) -> Callable[..., None]:
@@ -83,20 +96,21 @@ def run_to_its_end(app: Callable[..., Any]) -> None:
         _run(app)
 
 
-@contextmanager
+@contextlib.contextmanager
 def stopped_by_signals() -> Iterator[None]:
     """Signals that ask to end are as Ctrl-C, unless whoever began this ignores them, as nohup does."""
     usual = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     ours = {each: how for each, how in usual.items() if how in (signal.SIG_DFL, signal.default_int_handler)}
+    _left.clear()
     for each in ours:
         signal.signal(each, _stop)
     try:
         yield
     finally:
+        with _sending:
+            _left.set()
         for each, how in ours.items():
             signal.signal(each, how)
-        for reminder in _reminders:
-            reminder.cancel()
         _reminders.clear()
         _asked.clear()
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from training.sqgn import SQGN
-from training.sqgn.optimizer import FALLING
+from training.sqgn.falling import FALLING
 
 ADAM_RATE = 3e-3
 """Adam's learning rate for the paper's network: the best of 3e-4, 1e-3 and 3e-3 on the `demo` and `laptop` surveys."""

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -196,29 +197,57 @@ class _Swallows:
         signal.raise_signal(signal.SIGTERM)
 
 
+@pytest.fixture
+def reminded_soon(monkeypatch):
+    monkeypatch.setattr(ending, "AGAIN", 0.2)
+    outside = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, outside)
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("where", ["library", "destructor"])
-def test_a_signal_that_was_swallowed_is_raised_again(where, monkeypatch, capsys):
+@pytest.mark.parametrize("wait", [time.sleep, threading.Event().wait], ids=["sleep", "event"])
+def test_a_signal_that_was_swallowed_is_sent_again(where, wait, reminded_soon, capsys):
     def command() -> None:
         if where == "library":
             with contextlib.suppress(BaseException):
                 signal.raise_signal(signal.SIGTERM)
         else:
             _Swallows()
-        began = time.monotonic()
-        while time.monotonic() - began < 30:
-            time.sleep(0.01)
+        wait(30)
 
-    monkeypatch.setattr(ending, "AGAIN", 0.2)
-    outside = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     raised: list[int] = []
-    try:
-        with stopped_by_signals(), pytest.raises(typer.Exit) as ended:
-            interruptible(command, continued=True)()
-        signal.signal(signal.SIGTERM, lambda number, frame: raised.append(number))
-        time.sleep(0.5)
-    finally:
-        signal.signal(signal.SIGTERM, outside)
+    began = time.monotonic()
+    with stopped_by_signals(), pytest.raises(typer.Exit) as ended:
+        interruptible(command, continued=True)()
+    assert time.monotonic() - began < 10
+    signal.signal(signal.SIGTERM, lambda number, frame: raised.append(number))
+    time.sleep(0.5)
     assert ended.value.exit_code == 128 + signal.SIGTERM
     assert "the same command continues it" in capsys.readouterr().err
     assert not raised  # the command has ended: nobody is reminded
+
+
+def test_no_reminder_disturbs_what_cleans_up(reminded_soon):
+    done: list[str] = []
+
+    @contextlib.contextmanager
+    def folder():
+        try:
+            yield
+        finally:
+            time.sleep(0.5)
+            done.append("folder")
+
+    def command() -> None:
+        try:
+            with folder():
+                signal.raise_signal(signal.SIGTERM)
+        finally:
+            time.sleep(0.5)
+            done.append("command")
+
+    with stopped_by_signals(), pytest.raises(typer.Exit):
+        interruptible(command, continued=True)()
+    assert done == ["folder", "command"]

@@ -8,6 +8,7 @@ import pytest
 
 from training.optimizers import OPTIMIZERS, make_optimizer
 from training.sqgn import SecondOrderModel
+from training.sqgn.falling import FALLING
 
 
 def test_svrg_is_that_of_the_textbook() -> None:
@@ -42,6 +43,12 @@ def test_every_optimizer_has_a_rate_of_its_own_and_takes_another(name: str) -> N
 
 def test_options_are_for_those_of_second_order() -> None:
     assert make_optimizer("sqgn", curvature_interval=4, max_step=None).curvature_interval == 4
+    kinds = {(name, schedule): make_optimizer(name, None, schedule, 10) for name in ("sqgn", "sqgn-reference")
+             for schedule in ("constant", "cosine")}  # fmt: skip
+    power = {kind: optimizer.shrinkage for kind, optimizer in kinds.items()}
+    assert power.pop(("sqgn", "cosine")) == FALLING["shrinkage"]
+    assert set(power.values()) == {SQGN().shrinkage}
+    assert make_optimizer("sqgn", None, "cosine", 10, shrinkage=0.4).shrinkage == 0.4
     assert make_optimizer("adamw", curvature_interval=None) is not None
     with pytest.raises(ValueError, match="curvature_interval"):
         make_optimizer("sgd", curvature_interval=4)

@@ -10,17 +10,30 @@ import tensorflow as tf
 
 from .keras_private import learning_rate_of
 
+FALLING: dict[str, Any] = {"scale": 0.03, "max_step": 0.3, "shrinkage": 0.2}
+"""SQGN's options for an alpha that falls from 0.3 to zero.
+
+Steps that follow the gradient alone are as long as with the defaults, the limit on the steps begins lower, and it
+shrinks less: alpha's fall takes the noise out in the end, the limit need not (docs/experiments.md).
+"""
+
 
 @keras.saving.register_keras_serializable(package="sqgn")
 class FallingRate(keras.optimizers.schedules.LearningRateSchedule):
     """A learning rate that falls along half a cosine from `rate` to zero over so many iterations, and stays there.
 
-    Without `iterations` each `SecondOrderModel.fit` sets them: the rate falls once over its epochs, and with
-    `initial_epoch` as if the epochs before had been of the same call. All can be set anew between trainings: a traced
-    step reads them.
+    Without `iterations` a `fit` by SQGN sets them, and does so anew each time: the rate falls once over its epochs, and
+    with `initial_epoch`, or a backup restored, as if the epochs before had been of the same call. Until then it is
+    constant. All can be set anew between trainings: a traced step reads them.
+
+    Raises ValueError unless `rate` is positive and `iterations` are a number of at least one.
     """
 
     def __init__(self, rate: float = 1.0, iterations: int | None = None) -> None:
+        if rate <= 0.0:
+            raise ValueError(f"FallingRate: rate={rate!r} is out of range.")
+        if iterations is not None and (iterations != int(iterations) or iterations < 1):
+            raise ValueError(f"FallingRate: iterations={iterations!r} is out of range.")
         self.is_given = iterations is not None
         self.rate = tf.Variable(rate, dtype=tf.float32, trainable=False)
         self.first = tf.Variable(0.0, dtype=tf.float32, trainable=False)
@@ -40,7 +53,8 @@ class FallingRate(keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step: Any) -> tf.Tensor:
         """The rate at an iteration."""
         share = (tf.cast(step, tf.float32) - self.first) / tf.maximum(self.iterations, 1.0)
-        return 0.5 * self.rate * (1.0 + tf.cos(math.pi * tf.clip_by_value(share, 0.0, 1.0)))
+        falling = 0.5 * self.rate * (1.0 + tf.cos(math.pi * tf.clip_by_value(share, 0.0, 1.0)))
+        return tf.where(self.iterations > 0.0, falling, self.rate)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments."""
@@ -50,24 +64,13 @@ class FallingRate(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
-def fall_over(optimizer: Any, batches: int | None, epochs: int, initial_epoch: int) -> None:
-    """Let an optimizer's rate, where it is one for `fit` to set, fall over epochs of so many mini-batches.
-
-    Raises ValueError where their number is not known.
-    """
+def falls_over_fit(optimizer: Any) -> bool:
+    """Whether an optimizer's rate is one that `fit` is to set."""
     schedule = learning_rate_of(optimizer)
-    if not isinstance(schedule, FallingRate) or schedule.is_given:
-        return
-    if batches is None:
-        raise ValueError(
-            "SQGN.falling() must know how many iterations there will be: pass them, SQGN.falling(iterations), or "
-            "steps_per_epoch to fit()."
-        )
-    schedule.begin(int(optimizer.iterations.numpy()) - initial_epoch * batches, epochs * batches)
+    return isinstance(schedule, FallingRate) and not schedule.is_given
 
 
 def check_iterations(optimizer: Any) -> None:
-    """Raise ValueError for a rate that only `fit` can set."""
-    schedule = learning_rate_of(optimizer)
-    if isinstance(schedule, FallingRate) and not schedule.is_given:
-        raise ValueError("Only fit() knows how many iterations there will be: pass them, SQGN.falling(iterations).")
+    """Raise ValueError for a rate that nobody will set."""
+    if falls_over_fit(optimizer):
+        raise ValueError("Only SQGN's fit() knows how many iterations there will be: pass them to FallingRate.")

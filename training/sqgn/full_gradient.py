@@ -9,6 +9,8 @@ import keras
 import tensorflow as tf
 
 from . import replicas
+from .falling import falls_over_fit
+from .keras_private import learning_rate_of
 from .training_set import examples
 from .vectors import vector_of
 
@@ -60,7 +62,7 @@ class FullGradient:
 
 
 class Iterations(keras.callbacks.Callback):
-    """What an iteration needs from outside the traced step: full gradients when due, and logs.
+    """What an iteration needs from outside the traced step: full gradients when due, how long alpha falls, and logs.
 
     `dataset` is the training set once, None where it is not passed over.
     """
@@ -69,8 +71,17 @@ class Iterations(keras.callbacks.Callback):
         super().__init__()
         self.dataset = dataset
 
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.falls = falls_over_fit(self.model.optimizer)
+        if self.falls and self.params["steps"] is None:
+            raise ValueError(
+                "SQGN.falling() must know how many iterations there will be: pass them, SQGN.falling(iterations), or "
+                "steps_per_epoch to fit()."
+            )
+
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         optimizer = self.model.optimizer
+        self.epoch = epoch
         self.k = int(tf.convert_to_tensor(optimizer.iterations))
         if optimizer.estimator.stores_batches:
             # An epoch that was broken off is over: mini-batches are counted from 0 again.
@@ -85,6 +96,11 @@ class Iterations(keras.callbacks.Callback):
         if batch == 0:  # after what other callbacks do when an epoch begins, such as restoring a backup
             with self.model.distribute_strategy.scope():
                 optimizer.begin_anew_if_elsewhere()
+            if self.falls:
+                steps = self.params["steps"]
+                begun = int(tf.convert_to_tensor(optimizer.iterations)) - self.epoch * steps
+                learning_rate_of(optimizer).begin(begun, self.params["epochs"] * steps)
+                self.falls = False
         if self.interval and optimizer.estimator.full_gradient_due(self.k, self.interval):
             started = time.perf_counter()
             self.model.full_gradient.evaluate(self.dataset)

@@ -57,7 +57,7 @@ def takes_training(model: keras.Model) -> bool:
 
 def learning_rate_of(optimizer: keras.optimizers.Optimizer) -> Any:
     """The learning rate as the optimizer was given it: a variable of its number, or a schedule."""
-    return optimizer._learning_rate
+    return getattr(optimizer, "_learning_rate", None)
 
 
 def note_loss(model: keras.Model, loss: tf.Tensor, samples: tf.Tensor) -> None:

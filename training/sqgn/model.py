@@ -18,7 +18,7 @@ import keras
 import tensorflow as tf
 
 from . import replicas
-from .falling import check_iterations, fall_over
+from .falling import check_iterations
 from .full_gradient import FullGradient, Iterations
 from .keras_private import functional, is_functional, is_seed, note_loss
 from .losses import check_is_mean, loss_hessian, the_loss
@@ -115,8 +115,6 @@ class SecondOrderModel(keras.Model):
         shuffle: bool = True,
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
-        initial_epoch: int = 0,
-        steps_per_epoch: int | None = None,
         *rest: Any,
         **options: Any,
     ) -> Any:
@@ -126,11 +124,12 @@ class SecondOrderModel(keras.Model):
         mini-batches, and x does not let it, and where alpha falls over a training whose length is not known.
         """
         if not isinstance(self.optimizer, SQGN):
+            check_iterations(self.optimizer)
             if isinstance(x, Partition):
                 x, shuffle = x.dataset(self.optimizer), False
             return super().fit(
                 x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle, class_weight,
-                sample_weight, initial_epoch, steps_per_epoch, *rest, **options,
+                sample_weight, *rest, **options,
             )  # fmt: skip
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split((x, y, sample_weight), validation_split)
@@ -139,12 +138,11 @@ class SecondOrderModel(keras.Model):
         training_set = TrainingSet.of(x, self.optimizer, class_weight)
         training_set.check(self.optimizer)
         training_set = self._build(training_set)
-        fall_over(self.optimizer, steps_per_epoch or training_set.length, epochs, initial_epoch)
         callbacks = [Iterations(training_set.dataset), *keras.tree.flatten(callbacks or [])]
         shuffle = shuffle and isinstance(training_set.mini_batches, keras.utils.PyDataset)
         return super().fit(
             training_set.mini_batches, None, None, epochs, verbose, callbacks, 0.0, validation_data, shuffle, None,
-            None, initial_epoch, steps_per_epoch, *rest, **options,
+            None, *rest, **options,
         )  # fmt: skip
 
     def _build(self, training_set: TrainingSet) -> TrainingSet:

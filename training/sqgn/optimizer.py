@@ -11,7 +11,7 @@ product `v_k = (J'HJ + lambda I) s_k` on T_k, a part of S_k, at the new weights.
 The defaults differ from the paper's settings (`SQGN.reference()`) in three things. The initial inverse Hessian is a
 diagonal from the gradient's mean square instead of one number, so that layers and weights whose curvatures are
 thousands of times apart move from the first iteration on. The length of a step has a limit, which grows while the next
-mini-batch's gradient still points down a step that was as long, and shrinks, half as fast, when it points back.
+mini-batch's gradient still points down a step that it cut short, and shrinks, half as fast, when it points back.
 Sampling is cheaper: momentum, in which each gradient counts half as much as the next, in place of SVRG, and a quarter
 of S_k for T_k. What was tried for them is in docs/experiments.md.
 """
@@ -28,7 +28,7 @@ import tensorflow as tf
 
 from .diagnostics import Diagnostics
 from .estimators import ESTIMATORS
-from .falling import FallingRate
+from .falling import FALLING, FallingRate
 from .gauss_newton import PRODUCT_COST
 from .hyper_parameters import check, refuse_options
 from .keras_private import averages, trained_variables
@@ -37,10 +37,6 @@ from .moving import average, move
 from .safeguard import BROKEN, RUINED, SOUND, Safeguard
 from .scaling import CommonScaling, GradientScaling
 from .vectors import assign, dot, norm, vector_of
-
-FALLING: dict[str, Any] = {"scale": 0.03, "max_step": 0.3, "shrinkage": 0.2}
-"""What goes with an alpha that falls from 0.3 to zero: steps along pairs begin three times as long, those that know the
-gradient alone as long; the fall takes the noise out in the end, the limit need not (docs/experiments.md)."""
 
 
 @keras.saving.register_keras_serializable(package="sqgn")
@@ -73,10 +69,10 @@ class SQGN(keras.optimizers.Optimizer):
         scaling: the initial inverse Hessian: "gradient" for a diagonal from the gradient's running mean square,
             "common" for the paper's single gamma (see `scaling`).
         safeguard: watch each step from the next mini-batch (see `safeguard`). While its gradient still points down a
-            step that the limit cut short, the limit grows; when it points back, the limit shrinks by half as much. When
-            its loss explodes, the last sound weights are restored, a snapshot is forgotten, and the limit becomes half
-            the length of what led astray, or, where it cannot be less, the history is forgotten. A training whose
-            weights are set from outside begins anew.
+            step that the limit cut short, the limit grows; when it points back, the limit shrinks. When its loss
+            explodes, the last sound weights are restored, a snapshot is forgotten, and the limit becomes half the
+            length of what led astray, or, where it cannot be less, the history is forgotten. A training whose weights
+            are set from outside begins anew.
         batches_per_epoch: known to `fit`; part of the configuration because the state of "cached" and "saga" has
             that many rows.
         gradient_weight: a, what the newest gradient counts in "momentum" and "storm"; None for 1/2 and 1/10.
@@ -131,8 +127,7 @@ class SQGN(keras.optimizers.Optimizer):
         self.curvature_fraction = curvature_fraction
         self.variance_reduction = variance_reduction
         self.full_gradient_interval = full_gradient_interval
-        self.first_step = first_step
-        self.max_step = max_step
+        self.first_step, self.max_step = first_step, max_step
         self.scaling = scaling
         self.safeguard = safeguard
         self.batches_per_epoch = batches_per_epoch
@@ -153,7 +148,10 @@ class SQGN(keras.optimizers.Optimizer):
 
     @classmethod
     def falling(cls, iterations: int | None = None, learning_rate: float = 0.3, **changes: Any) -> SQGN:
-        """Alpha falls along a cosine to zero over so many iterations, or over each `fit`; `changes` to `FALLING`."""
+        """For a training that has an end: alpha falls along a cosine to zero; `changes` to that, and to `FALLING`.
+
+        Over so many iterations, or over the epochs of each `fit` (see `FallingRate`).
+        """
         return cls(FallingRate(learning_rate, iterations), **{**FALLING, **changes})
 
     @property
@@ -240,12 +238,14 @@ class SQGN(keras.optimizers.Optimizer):
         B_g, gamma = self.pairs.inverse_times(g_k)
         length = norm(B_g)
         alpha = tf.where(k == 0, tf.constant(self.first_step, tf.float64), tf.cast(self.learning_rate, tf.float64))
+        cut_short = tf.constant(False)
         if self.max_step is not None:
             limit = tf.constant(self.max_step, tf.float64) if self.guard is None else self.guard.limit
-            alpha = tf.minimum(alpha, tf.cast(limit, tf.float64) / tf.maximum(length, 1e-30))
+            longest = tf.cast(limit, tf.float64) / tf.maximum(length, 1e-30)
+            cut_short, alpha = alpha > longest, tf.minimum(alpha, longest)
         s, departure = move(self, w, -tf.cast(alpha, B_g.dtype) * B_g)
         if self.guard is not None:
-            self.guard.follow(doubtful, w, departure)
+            self.guard.follow(doubtful, w, departure, cut_short)
         self.diagnostics.note(gradient_norm=gradient_norm, step_norm=alpha * length, gamma=gamma)
         return s
 

@@ -29,20 +29,19 @@ class Safeguard:
 
     `explosion` is how many times its loss at the kept weights a mini-batch's loss may be; 10 is beyond what a sound
     step does (1,200 trainings of MNIST had 14 rollbacks at that) and short of what takes long to mend. The limit on
-    the steps is multiplied by `growth` while the next gradient still points down a step of that length, and by `growth`
-    to the power `-shrinkage` when it points back: 1.05 was better than 1.1, and following both ways alike shrinks too
-    much where noise is all that is left. A shorter step tells nothing of a longer one: the limit does not grow by it,
-    as in any trust region (Conn, Gould and Toint 2000), since one that lost touch with the steps let single ones ruin
-    what hundreds had gained (docs/experiments.md). `max_step` is where the limit starts from; it stays within a factor
-    30 below (a training does not come to a stand) and 3 above (larger fixed limits diverged).
+    the steps is multiplied by `growth` while the next gradient still points down a step that it cut short, and by
+    `growth` to the power `-shrinkage` when it points back: 1.05 was better than 1.1, and following both ways alike
+    shrinks too much where noise is all that is left. A step that was shorter by itself tells nothing of a longer one:
+    the limit does not grow by it, as in common trust regions (Nocedal and Wright 2006, algorithm 4.1), since one that
+    lost touch with the steps let single ones ruin what many had gained (docs/experiments.md). `max_step` is where the
+    limit starts from; it stays within a factor 30 below (a training does not come to a stand) and 3 above (larger fixed
+    limits diverged).
     """
 
     smoothing = 0.9
     """The usual loss is a mean over some ten mini-batches: long enough not to follow one, short beside an epoch."""
     least_step, greatest_step = 1.0 / 30.0, 3.0
     halving = 0.5
-    at_the_limit = 0.99
-    """The part of the limit from which on a step counts as one that it has cut short."""
 
     def __init__(
         self, add: AddVariable, variables: Sequence[Any],
@@ -54,6 +53,7 @@ class Safeguard:
         self.departure = add((sum(int(np.prod(v.shape)) for v in variables),), name="departure")
         self.usual_loss = add((), initializer=keras.initializers.Constant(np.inf), name="usual_loss")
         self.limit = add((), initializer=keras.initializers.Constant(max_step or 0.0), name="step_limit")
+        self.cut_short = add((), name="step_cut_short")
 
     def doubts(self, loss: tf.Tensor, g: tf.Tensor) -> tf.Tensor:
         """Whether a loss and its gradient (m,) at w_k look bad beside the usual ones."""
@@ -83,7 +83,7 @@ class Safeguard:
             limit = tf.convert_to_tensor(self.limit)
             length = tf.cast(norm(departure), limit.dtype)
             slope = dot(g, departure)
-            growth = tf.where(length > self.at_the_limit * limit, self.growth, 1.0)
+            growth = tf.where(tf.convert_to_tensor(self.cut_short) > 0.0, self.growth, 1.0)
             change = tf.where(slope < 0.0, growth, tf.where(slope > 0.0, self.shrinking, 1.0))
             change = tf.where(sound, change, tf.where(ruined, self.halving, 1.0))
             by_a_step = ruined & ~(tf.math.is_finite(loss) & ~finite) & (length > 0.0)
@@ -92,8 +92,9 @@ class Safeguard:
             self.limit.assign(tf.clip_by_value(limit, self._least, self.greatest_step * self.max_step))
         return tf.where(ruined, RUINED, tf.where(broken, BROKEN, SOUND))
 
-    def follow(self, doubtful: tf.Tensor, w: Sequence[tf.Tensor], departure: tf.Tensor) -> None:
-        """A step (m,) leads on from sound weights w: keep them, unless the loss there was doubtful."""
+    def follow(self, doubtful: tf.Tensor, w: Sequence[tf.Tensor], departure: tf.Tensor, cut_short: tf.Tensor) -> None:
+        """A step (m,), cut short or not, leads on from weights w: keep them, unless the loss there was doubtful."""
+        self.cut_short.assign(tf.cast(cut_short & ~doubtful, self.cut_short.dtype))
 
         def keep() -> tf.Operation:
             assign(self.kept, w)

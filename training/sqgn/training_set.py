@@ -61,13 +61,6 @@ class TrainingSet:
         batches = int(x.cardinality())
         return cls(x, x, batches if batches > 0 else None, numbered)
 
-    @property
-    def length(self) -> int | None:
-        """The mini-batches of an epoch, where Keras can tell."""
-        if isinstance(self.mini_batches, keras.utils.PyDataset):
-            return self.mini_batches.num_batches
-        return self.batches
-
     def check(self, optimizer: SQGN) -> None:
         """Raise ValueError where the optimizer's gradient estimator cannot work with these mini-batches."""
         kind, estimator = optimizer.variance_reduction, optimizer.estimator

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import tensorflow as tf
 from tiny_network import MSE, flat, tiny_data, tiny_network
 
 from training.sqgn import SQGN, Partition, SecondOrderModel
+from training.sqgn.falling import FallingRate
 from training.sqgn.keras_private import learning_rate_of
 
 
@@ -31,6 +34,15 @@ class _Stop(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs=None) -> None:
         self.model.stop_training = epoch + 1 == self.epoch
+
+
+class _Break(_Stop):
+    def on_epoch_begin(self, epoch: int, logs=None) -> None:
+        if epoch == self.epoch:
+            raise InterruptedError
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        pass
 
 
 def test_alpha_falls_along_a_cosine():
@@ -101,11 +113,52 @@ def test_every_kind_of_training_set_has_a_length():
         fitted((x[:4], y[:4]) for _ in range(3))
 
 
+def test_a_backup_goes_on_down_the_same_cosine(float64, tmp_path):
+    """What it restores it restores within `fit`, and says the epoch then."""
+    x, y = tiny_data()
+    options = {"batch_size": 4, "epochs": 6, "shuffle": False, "verbose": 0}
+    whole = compiled(SQGN.falling())
+    whole.fit(x, y, **options)
+    for stop in ([_Break(2)], []):
+        model = compiled(SQGN.falling())
+        backup = keras.callbacks.BackupAndRestore(tmp_path / "backup", delete_checkpoint=False)
+        with contextlib.suppress(InterruptedError):
+            model.fit(x, y, callbacks=[backup, *stop], **options)
+    np.testing.assert_allclose(flat(model.trainable_variables), flat(whole.trainable_variables), atol=1e-12)
+
+
+def test_an_epoch_that_was_broken_off_is_over_for_alpha_too(float64):
+    """Estimators that know mini-batches by number count them from 0 again: the whole fall is still to come."""
+    x, y = tiny_data()
+    model = compiled(SQGN.falling(variance_reduction="saga"))
+    model.fit(x, y, batch_size=4, epochs=3, shuffle=False, verbose=0)
+    model.optimizer.iterations.assign(7)
+    model.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
+    assert int(model.optimizer.iterations) == 15
+    assert falls_to_nothing(model)
+    assert float(learning_rate_of(model.optimizer)(9)) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(("iterations", "rate"), [(0, 0.3), (-5, 0.3), (0.1, 0.3), (10, -0.3)])
+def test_what_cannot_fall_is_refused(iterations, rate):
+    with pytest.raises(ValueError, match="FallingRate"):
+        SQGN.falling(iterations, rate)
+
+
+def test_with_another_optimizer_the_number_must_be_given():
+    x, y = tiny_data()
+    model = tiny_network()
+    model.compile(optimizer=keras.optimizers.Adam(FallingRate(0.1)), loss="mse")
+    with pytest.raises(ValueError, match="pass them to FallingRate"):
+        model.fit(x, y, verbose=0)
+
+
 def test_outside_of_fit_the_number_must_be_given():
     x, y = tiny_data()
     model = tiny_network()
     model.compile(optimizer=SQGN.falling(), loss="mse")
-    with pytest.raises(ValueError, match=r"SQGN.falling\(iterations\)"):
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.3)
+    with pytest.raises(ValueError, match=r"pass them to FallingRate"):
         model.train_on_batch(x, y)
     model.compile(optimizer=SQGN.falling(2), loss="mse")
     for _ in range(2):

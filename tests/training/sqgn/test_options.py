@@ -10,6 +10,7 @@ from tiny_network import MSE, flat, tiny_data, tiny_network, train
 
 from training.sqgn import SQGN, Partition, SecondOrderModel
 from training.sqgn.diagnostics import Diagnostics
+from training.sqgn.keras_private import learning_rate_of
 
 
 def test_every_hyper_parameter_is_in_the_configuration():
@@ -71,7 +72,7 @@ def test_schedules_decay_the_steps_and_are_saved(tmp_path):
     half, _ = train(sqgn(), 4, data=(x, y), loss="mse")
     half.save(tmp_path / "half.keras")
     loaded = keras.saving.load_model(tmp_path / "half.keras")
-    assert isinstance(loaded.optimizer._learning_rate, keras.optimizers.schedules.CosineDecay)
+    assert isinstance(learning_rate_of(loaded.optimizer), keras.optimizers.schedules.CosineDecay)
     assert float(loaded.optimizer.learning_rate) == pytest.approx(0.05)
     loaded.fit(Partition.of_arrays(x, y, 4), epochs=4, verbose=0)
     np.testing.assert_array_equal(flat(loaded.trainable_variables), flat(whole.trainable_variables))

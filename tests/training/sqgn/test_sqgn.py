@@ -168,6 +168,7 @@ def test_the_step_limit_follows_the_next_gradient(float64):
         return float(model.optimizer.guard.limit) if model.optimizer.guard else max(history["step_norm"])
 
     assert limit(max_step=1e-3) == pytest.approx(1e-3 * 1.05**4)
+    assert limit(max_step=1e-3, weight_decay=0.1) == pytest.approx(1e-3 * 1.05**4)  # what decays is no part of a step
     assert limit(max_step=1e-3, learning_rate=1e-9) == pytest.approx(1e-3)
     assert limit(max_step=1e-3, safeguard=False) == pytest.approx(1e-3)
     assert limit(max_step=30.0, learning_rate=100.0) < 30.0

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import keras
 
-from training.sqgn.falling import FallingRate
-from training.sqgn.optimizer import FALLING, SQGN
+from training.sqgn.falling import FALLING, FallingRate
+from training.sqgn.optimizer import SQGN
 
 
 def _without_biases(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:

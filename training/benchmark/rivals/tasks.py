@@ -15,7 +15,8 @@ from training.benchmark.rivals.burgers import burgers_problem
 from training.benchmark.rivals.contenders import CONTENDERS, MakeOptimizer
 from training.optimizers import OPTIMIZERS
 from training.recipes import IMAGING
-from training.sqgn.optimizer import FALLING, SQGN
+from training.sqgn.falling import FALLING
+from training.sqgn.optimizer import SQGN
 
 SMALL_NETWORKS_HISTORY = 100
 """Curvature pairs where a gradient costs far more than they do, and has little noise (docs/experiments.md)."""
