@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from training.optimizers import OPTIMIZERS, make_optimizer
-from training.sqgn import SecondOrderModel
+from training.sqgn import SQGN, SecondOrderModel
 from training.sqgn.falling import FALLING
 
 
