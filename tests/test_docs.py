@@ -730,11 +730,14 @@ def test_rivals_page_on_what_came_of_it():
         ahead[task] = theirs / ours
     assert {task for task, ratio in ahead.items() if ratio > 1.0} == {"mnist", "autoencoder", "pinn", "cnn"}
     assert f"{100 * (min(each for each in ahead.values() if each > 1.0) - 1.0):.0f} %" in page
-    assert max(ahead.values()) > 2
-    pinn = {name: np.median([trial["loss"][-1] for trial in of_seeds(results("rivals-pinn"), name)]) for name in RIVALS}
-    assert 14 < min(pinn["adam"], pinn["adamw"]) / pinn["sqgn-m4"] < 16, "fifteen times"
-    passed = (f"{100 * (1 - pinn[name] / pinn['sqgn-m4']):.0f}" for name in ("lion", "muon"))
-    assert f"by {' and '.join(passed)} %" in page
+    assert 5.5 < max(ahead.values()) < 6, "nearly six"
+    lion = found["pinn"]["lion"]
+    for name in ("sqgn", "sqgn-m4"):
+        ours = found["pinn"][name]
+        assert 8 < lion.quarter[0] / ours.quarter[0] < 9.5, "eight times"
+        assert 0.2 < 1 - ours.end[0] / lion.end[0] < 0.3, "a quarter"
+        assert lion.end[0] == min(row.end[0] for rival, row in found["pinn"].items() if not rival.startswith("sqgn"))
+    assert 33 < min(found["pinn"][name].end[0] for name in ("adam", "adamw")) / found["pinn"]["sqgn-m4"].end[0] < 37
     ours, best = found["unet"]["sqgn"].end[0], found["unet"]["adamw"].end[0]
     assert f"{100 * (ours / best - 1):.0f} % above AdamW" in page
     adam, adamw = (
