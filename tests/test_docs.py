@@ -645,6 +645,12 @@ def test_experiments_page_on_the_limit():
     bound = loss(task="pinn", setting=None)
     assert f"(with which seed 101 of `pinn` ends at {bound:.3g})" in said
     assert f"power 0.5 and 0.2, {unbound[0]:.1f} and {unbound[1]:.0f}" in said
+    rivals = " ".join(text("docs/rivals.md").split())
+    assert f"[{len(rows)}](experiments.md#when-the-limit-grows) on all five" in rivals
+    gain = [loss(task="autoencoder", setting=setting) for setting in ("cut short, power 0.2, from 0.3", "any step")]
+    assert f"({gain[0]:.1f} instead of {gain[1]:.1f} in single trainings" in rivals
+    older = {results(f"rivals-{task}")["contenders"]["sqgn"]["max_step"] for task in ("autoencoder", "cnn")}
+    assert older == {1.0}, "the limit before"
     assert f"instead of 5 % {loss(task='autoencoder', growth=1.1):.1f}" in said
     assert f"with a scale of 0.03 {loss(task='unet', scale=0.03):.1f}" in said
     assert f"falls with alpha {loss(task='unet', max_step=0.9, learning_rate=0.3):.1f}" in said
