@@ -23,6 +23,15 @@ class Progress:
     losses: np.ndarray
 
 
+LABELLED = {
+    3.0: (1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0),
+    10.0: (1.0, 1.5, 2.0, 3.0, 5.0, 7.0),
+    1e3: (1.0, 3.0),
+    np.inf: (1.0,),
+}
+"""The losses that have a label within a decade, by how many times the lowest loss the highest is at most."""
+
+
 def rivals_convergence(tasks: Mapping[str, Mapping[str, Progress]]) -> Figure:
     """Draw a panel for each task: each optimizer's median over the seeds, in a band from the lowest to the highest.
 
@@ -51,7 +60,7 @@ def rivals_convergence(tasks: Mapping[str, Mapping[str, Progress]]) -> Figure:
         axes.set_ylabel("test loss")
         axes.grid(alpha=0.3, which="both")
         low, high = axes.get_ylim()
-        within = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if high < 10.0 * low else (1.0, 3.0) if high < 1e3 * low else (1.0,)
+        within = next(subdivided for span, subdivided in LABELLED.items() if high < span * low)
         for axis, subdivided in ((axes.xaxis, (1.0, 2.0, 5.0)), (axes.yaxis, within)):
             axis.set_major_locator(LogLocator(10.0, subs=subdivided))
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
