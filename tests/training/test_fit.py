@@ -318,14 +318,17 @@ def test_peak_memory_is_that_of_a_process_of_its_own(survey, tmp_path):
 
 
 def test_micro_batches_train_alike(survey, tmp_path):
-    """Rounding differs; after one epoch the weights agree to float32's precision."""
+    """Rounding differs; after two iterations, the second a step of length 1, the weights agree to float32's precision.
+
+    (Later ones may cross a kink of the network, at which rounding decides: exact equality is tested in float64.)
+    """
     ends = []
     for micro_batch in (None, 3):
         run = begin_run(
-            tmp_path / f"m{micro_batch}", Settings("sqgn", "cnn-demo", 1, 8, micro_batch=micro_batch), survey
+            tmp_path / f"m{micro_batch}", Settings("sqgn", "cnn-demo", 1, 15, micro_batch=micro_batch), survey
         )
         ends.append(flat(train(run, survey).trainable_variables))
-    np.testing.assert_allclose(ends[1], ends[0], atol=1e-5)
+    np.testing.assert_allclose(ends[1], ends[0], atol=1e-6)
     keras.backend.clear_session()
 
 
