@@ -758,6 +758,9 @@ def test_rivals_page_on_what_came_of_it():
     ]  # fmt: skip
     assert len(tuned) == 3
     assert max(tuned) / min(tuned) < 1.002
+    before = {row["task"]: np.mean(row["loss"]) for row in results("limit")["races_before"]}
+    assert f"limit before took it to {before['unet']:.1f}" in page
+    assert 5.5 < before["pinn"] / lion.end[0] < 6, "nearly six times"
     mnist = {name: row.end[0] for name, row in found["mnist"].items()}
     assert min(mnist, key=mnist.get) == "adamw"
     assert f"{100 * (mnist['sqgn'] / mnist['adamw'] - 1):.0f} % above AdamW" in page
